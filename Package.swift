@@ -1,0 +1,115 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// The settings that every Swift target of ours is built with. Each line names the proposal that explains it.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),  // SE-0335
+  .enableUpcomingFeature("InternalImportsByDefault"),  // SE-0409
+  .enableUpcomingFeature("MemberImportVisibility"),  // SE-0444
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),  // SE-0461
+  .treatAllWarnings(as: .error),  // SE-0443
+]
+
+/// What `strict` leaves open where a target holds pointers: each unsafe use is marked (SE-0458).
+let pointers = strict + [.strictMemorySafety()]
+
+let package = Package(
+  name: "jobq",
+  products: [
+    .executable(name: "jobqd", targets: ["jobqd"]),
+    .executable(name: "jobq", targets: ["jobq"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+  ],
+  targets: [
+    // Pure: jobs, states, transitions, policies, durations. No I/O, no clock.
+    .target(name: "JobModel", swiftSettings: strict),
+
+    // The store: a thin wrapper over SQLite's C API, and the engine that keeps jobs in it.
+    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .target(name: "SQLite", dependencies: ["CSQLite"], swiftSettings: pointers),
+    .target(name: "JobStore", dependencies: ["JobModel", "SQLite"], swiftSettings: strict),
+
+    // One attempt is one process tree.
+    .target(name: "CJobProcess", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+    .target(
+      name: "JobProcess",
+      dependencies: [
+        "CJobProcess", "JobModel", .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: pointers),
+
+    // The actor, its worker tasks and the pure scheduling core.
+    .target(
+      name: "Supervisor",
+      dependencies: [
+        "JobModel", "JobStore", "JobProcess",
+        .product(name: "DequeModule", package: "swift-collections"),
+        .product(name: "HeapModule", package: "swift-collections"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: strict),
+
+    // HTTP/1.1 on the Unix socket.
+    .target(
+      name: "ControlServer",
+      dependencies: [
+        "JobModel", "Supervisor",
+        .product(name: "DequeModule", package: "swift-collections"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOExtras", package: "swift-nio-extras"),
+      ],
+      swiftSettings: strict),
+
+    // The daemon: configuration, logging, systemd, wiring.
+    .target(
+      name: "JobDaemon",
+      dependencies: [
+        "ControlServer", "JobModel", "JobProcess", "JobStore", "Supervisor",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "SystemPackage", package: "swift-system"),
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+        .product(name: "Yams", package: "Yams"),
+      ],
+      swiftSettings: strict),
+    .executableTarget(name: "jobqd", dependencies: ["JobDaemon"], swiftSettings: strict),
+
+    // The command line: never links the server.
+    .target(name: "ControlClient", dependencies: ["JobModel"], swiftSettings: pointers),
+    .target(
+      name: "JobCommands",
+      dependencies: [
+        "ControlClient", "JobModel",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
+    .executableTarget(name: "jobq", dependencies: ["JobCommands"], swiftSettings: strict),
+
+    .testTarget(name: "JobModelTests", dependencies: ["JobModel"], swiftSettings: strict),
+    .testTarget(name: "JobStoreTests", dependencies: ["JobStore", "SQLite"], swiftSettings: strict),
+    .testTarget(name: "JobProcessTests", dependencies: ["JobProcess"], swiftSettings: strict),
+    .testTarget(name: "SupervisorTests", dependencies: ["Supervisor"], swiftSettings: strict),
+    .testTarget(
+      name: "ControlServerTests",
+      dependencies: ["ControlServer", .product(name: "Yams", package: "Yams")], swiftSettings: strict),
+    .testTarget(name: "JobCommandsTests", dependencies: ["JobCommands"], swiftSettings: strict),
+    .testTarget(name: "JobDaemonTests", dependencies: ["JobDaemon"], swiftSettings: strict),
+    // The two programs as a user runs them, for real.
+    .testTarget(
+      name: "EndToEndTests", dependencies: ["ControlClient", "jobq", "jobqd"], swiftSettings: strict),
+  ]
+)

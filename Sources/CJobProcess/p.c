@@ -1,0 +1,1 @@
+int jobq_placeholder;

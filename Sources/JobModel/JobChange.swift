@@ -1,0 +1,43 @@
+/// One state change of a job, as the store committed it: what events, waiters and the scheduler live on.
+package struct JobChange: Sendable, Hashable, Codable {
+  package var id: JobID
+  package var queue: String
+  /// Nil for a new job.
+  package var from: JobState?
+  /// Nil for a removed job.
+  package var to: JobState?
+  package var attempt: Int
+  package var at: Timestamp
+  /// Of the attempt that this change ended.
+  package var outcome: Outcome?
+  /// A cancel was recorded while an attempt runs.
+  package var cancelling: Bool
+
+  package init(
+    id: JobID, queue: String, from: JobState?, to: JobState?, attempt: Int, at: Timestamp, outcome: Outcome? = nil,
+    cancelling: Bool = false
+  ) {
+    self.id = id
+    self.queue = queue
+    self.from = from
+    self.to = to
+    self.attempt = attempt
+    self.at = at
+    self.outcome = outcome
+    self.cancelling = cancelling
+  }
+
+  package func encode(to encoder: any Encoder) throws {
+    var c = encoder.container(keyedBy: CodingKeys.self)
+    try c.encode(id, forKey: .id)
+    try c.encode(queue, forKey: .queue)
+    try c.encode(from, forKey: .from)
+    try c.encode(to, forKey: .to)
+    try c.encode(attempt, forKey: .attempt)
+    try c.encode(at, forKey: .at)
+    try c.encode(outcome, forKey: .outcome)
+    try c.encode(cancelling, forKey: .cancelling)
+  }
+
+  enum CodingKeys: String, CodingKey { case id, queue, from, to, attempt, at, outcome, cancelling }
+}
