@@ -48,11 +48,14 @@ let package = Package(
       ],
       swiftSettings: pointers),
 
+    // Linux headers that Swift's Glibc module leaves out: timers and event counters.
+    .target(name: "CLinux"),
+
     // The actor, its worker tasks and the pure scheduling core.
     .target(
       name: "Supervisor",
       dependencies: [
-        "JobModel", "JobStore", "JobProcess",
+        "CLinux", "JobModel", "JobStore", "JobProcess",
         .product(name: "DequeModule", package: "swift-collections"),
         .product(name: "HeapModule", package: "swift-collections"),
         .product(name: "Logging", package: "swift-log"),

@@ -12,7 +12,8 @@ package struct AttemptEnding: Sendable, Hashable {
   package var maxRSSBytes: Int64?
   package var result: JSONValue?
 
-  package init(_ outcome: Outcome, exitCode: Int? = nil, signal: Int? = nil, error: String? = nil, errno: Int32? = nil) {
+  package init(_ outcome: Outcome, exitCode: Int? = nil, signal: Int? = nil, error: String? = nil, errno: Int32? = nil)
+  {
     self.outcome = outcome
     self.exitCode = exitCode
     self.signal = signal

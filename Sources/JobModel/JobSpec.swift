@@ -96,10 +96,13 @@ extension JobRequest {
     let queue = self.queue ?? defaults.queue
     guard Limits.isQueueName(queue) else {
       throw InvalidValue(
-        "queue", "a name of 1 to 128 letters, digits, \".\", \"_\", \"-\", \":\" or \"@\" is expected, not beginning with \".\" or \"-\"")
+        "queue",
+        "a name of 1 to 128 letters, digits, \".\", \"_\", \"-\", \":\" or \"@\" is expected, not beginning with \".\" or \"-\""
+      )
     }
     var spec = JobSpec(
-      queue: queue, work: try checkedWork(), killGrace: try Self.span(killGrace, "kill_grace_seconds") ?? defaults.killGrace,
+      queue: queue, work: try checkedWork(),
+      killGrace: try Self.span(killGrace, "kill_grace_seconds") ?? defaults.killGrace,
       retries: try Self.number(retries, in: Limits.retries, "retries") ?? defaults.retries,
       backoff: try checkedBackoff() ?? defaults.backoff)
     if let name {
@@ -158,7 +161,9 @@ extension JobRequest {
 
   private func checkedLabels() throws(InvalidValue) -> [String: String] {
     let labels = self.labels ?? [:]
-    guard labels.count <= Limits.labels else { throw InvalidValue("labels", "at most \(Limits.labels) labels are kept") }
+    guard labels.count <= Limits.labels else {
+      throw InvalidValue("labels", "at most \(Limits.labels) labels are kept")
+    }
     for (key, value) in labels {
       guard Limits.isLabelKey(key) else {
         throw InvalidValue("labels", "the key \"\(key.printable)\" is not made of letters, digits and \". _ - : @ /\"")
@@ -207,7 +212,8 @@ extension JobRequest {
     case (_?, _?): throw InvalidValue("stdin_base64", "standard input is given twice")
     }
     guard data.count <= Limits.stdinBytes else {
-      throw InvalidValue("stdin", "\(data.count) bytes are over the limit of 1 MiB; put them into a file that the job reads")
+      throw InvalidValue(
+        "stdin", "\(data.count) bytes are over the limit of 1 MiB; put them into a file that the job reads")
     }
     return data
   }

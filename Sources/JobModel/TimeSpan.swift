@@ -60,7 +60,8 @@ package struct TimeSpan: Hashable, Comparable, Sendable, Codable, CustomStringCo
     if milliseconds == 0 { return "0s" }
     var text = milliseconds < 0 ? "-" : ""
     var rest = milliseconds.magnitude
-    for (unit, size) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)] as [(String, UInt64)]
+    for (unit, size) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)]
+      as [(String, UInt64)]
     where rest >= size {
       text += "\(rest / size)\(unit)"
       rest %= size

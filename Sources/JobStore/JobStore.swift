@@ -56,14 +56,16 @@ package protocol JobStore: Sendable {
   /// makes them `running`. Committed without a sync, except for those whose `on_interrupt` is not `retry`: after a power cut the
   /// others simply run again.
   func claim(_ request: ClaimRequest, at moment: Moment) async throws(StoreError) -> [ClaimedAttempt]
-  /// Notes the processes of an attempt, for the recovery after a daemon's death. Not synced.
-  func noteProcess(_ id: JobID, attempt: Int, _ process: ProcessIdentity) async throws(StoreError)
-  /// Marks an attempt whose processes outlive KILL.
-  func noteUnkillable(_ id: JobID, attempt: Int) async throws(StoreError)
+  /// Notes the leader of an attempt's processes, for the recovery after a daemon's death. Only queued: it rides with the next commit, unsynced,
+  /// and where it fails nothing is lost, since the mark and the cgroup find the processes too.
+  func noteProcess(_ id: JobID, attempt: Int, _ process: ProcessIdentity)
+  /// Marks an attempt whose processes outlive KILL. Only queued, as above.
+  func noteUnkillable(_ id: JobID, attempt: Int)
   /// Records the end of an attempt and takes the next step (`AttemptFacts.next`): the job ends, waits for its backoff, or is queued again;
   /// what depends on it is released or cancelled in the same commit. An ending of an attempt that is not the job's running one is
   /// refused with `.staleAttempt`.
-  func finish(_ id: JobID, attempt: Int, _ ending: AttemptEnding, random: Double, at moment: Moment) async throws(StoreError) -> JobState
+  func finish(_ id: JobID, attempt: Int, _ ending: AttemptEnding, random: Double, at moment: Moment)
+    async throws(StoreError) -> JobState
 
   // MARK: Time
 
@@ -195,7 +197,8 @@ package struct RetentionPolicy: Sendable, Hashable {
   package var maxJobs: Int?
 
   package init(
-    succeeded: TimeSpan? = .days(7), failed: TimeSpan? = .days(30), cancelled: TimeSpan? = .days(7), maxJobs: Int? = 1_000_000
+    succeeded: TimeSpan? = .days(7), failed: TimeSpan? = .days(30), cancelled: TimeSpan? = .days(7),
+    maxJobs: Int? = 1_000_000
   ) {
     self.succeeded = succeeded
     self.failed = failed

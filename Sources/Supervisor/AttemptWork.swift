@@ -1,0 +1,68 @@
+import JobModel
+import JobProcess
+import JobStore
+import Logging
+
+/// What one worker task does: run the attempt, record how it ended, and give the slot back, in this order, whatever happens.
+struct AttemptWork: Sendable {
+  let attempt: ClaimedAttempt
+  let environment: [String: String]
+  let home: String
+  let logMax: Int
+  let supervisor: Supervisor
+
+  private var id: JobID { attempt.id }
+
+  /// Off the actor: many attempts are prepared and ended at once.
+  @concurrent
+  func run() async {
+    let ending = await runTree()
+    if let ending { await record(ending) }
+    await supervisor.ended(id, attempt: attempt.attempt)
+  }
+
+  /// Runs the process tree to its very end. Nil where a stop left behind what KILL could not end: the job stays `running`.
+  private func runTree() async -> AttemptEnding? {
+    guard case .command(let command) = attempt.spec.work else {
+      return AttemptEnding(.spawnFailed, error: "a payload is no command")
+    }
+    let spec = attempt.spec
+    let plan = AttemptPlan(
+      id: id, attempt: attempt.attempt, command: command, cwd: spec.cwd ?? home, env: environment,
+      umask: spec.umask ?? 0o022, stdin: spec.stdin, timeout: spec.timeout, killGrace: spec.killGrace,
+      splitOutput: spec.splitOutput, logMax: logMax)
+    let store = supervisor.store
+    let ending = await supervisor.runner.run(plan) { process in
+      store.noteProcess(
+        id, attempt: attempt.attempt,
+        ProcessIdentity(pid: process.pid, startTime: process.startTime, bootID: process.bootID))
+    } unkillable: {
+      supervisor.reportUnkillable(id, attempt: attempt.attempt)
+    }
+    guard var ending else { return nil }
+    if ending.outcome == .cancelled, await !supervisor.wasCancelledByPerson(id, attempt: attempt.attempt) {
+      ending.outcome = .interrupted
+      ending.error = "jobqd stopped"
+    }
+    return ending
+  }
+
+  /// Writes the ending. The task may be cancelled by now; the store does not care, and nothing here waits in a way that cancellation cuts short.
+  /// While storage fails the worker keeps its slot and the ending: it is written as soon as storage is back.
+  private func record(_ ending: AttemptEnding) async {
+    let random = await supervisor.draw()
+    while true {
+      do throws(StoreError) {
+        _ = try await supervisor.store.finish(
+          id, attempt: attempt.attempt, ending, random: random, at: supervisor.time.now())
+        return
+      } catch {
+        if case .storage = error.code, await supervisor.storageIsBack(after: error) { continue }
+        supervisor.logger.error(
+          "the end of an attempt was not recorded; it will count as interrupted: \(error)",
+          metadata: ["job": "\(id)", "attempt": "\(attempt.attempt)", "outcome": "\(ending.outcome.rawValue)"])
+        return
+      }
+    }
+  }
+}

@@ -1,0 +1,371 @@
+import JobModel
+package import JobProcess
+package import JobStore
+package import Logging
+
+/// Runs the jobs: asks the core what may start, keeps a strong reference to the task of every worker, and joins every one of them
+/// before it lets go. All that it decides is decided by `SchedulerCore`; this is the shell that performs it.
+///
+/// Life: `recover`, then `run` until `stop` returns.
+package actor Supervisor {
+  /// A worker's task and why it was told to end, if it was.
+  private struct Worker {
+    var attempt: Int
+    var task: Task<Void, Never>
+    var isCancelledByPerson = false
+  }
+
+  private enum Phase { case starting, running, stopping, ending, stopped }
+
+  nonisolated let store: any JobStore
+  nonisolated let runner: ProcessRunner
+  nonisolated let time: any TimeSource
+  nonisolated let hub: ChangeHub
+  nonisolated let runAs: RunAs
+  nonisolated let logger: Logger
+  private let random: @Sendable () -> Double
+
+  private(set) var configuration: SupervisorConfiguration
+  private(set) var counters = ServiceCounters()
+  private var core: SchedulerCore
+  private var phase = Phase.starting
+  private var workers: [JobID: Worker] = [:]
+  /// Every other task that this actor began: questions to the store, repair, pruning. Each takes itself out.
+  private var chores: [UInt64: Task<Void, Never>] = [:]
+  private var choreNumber: UInt64 = 0
+  /// Limits that were set live; the file's win over them.
+  private var liveLimits: [String: Int] = [:]
+  private(set) var storageTrouble: StoreError?
+  private var isRepairing = false
+  private var waitingForStorage: [CheckedContinuation<Bool, Never>] = []
+  private(set) var unkillable: Set<JobID> = []
+  private var idleWaiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
+  private let inbox: AsyncStream<Input>
+  private nonisolated let post: AsyncStream<Input>.Continuation
+
+  /// What reaches the actor from other threads, in order.
+  private enum Input: Sendable {
+    case event(SchedulerCore.Event)
+    case unkillable(JobID)
+    case abandonedWait(UInt64)
+  }
+
+  /// - Parameters:
+  ///   - epoch: drawn anew at each start; it marks event numbers.
+  ///   - random: draws from 0..<1, for jitter.
+  package init(
+    store: any JobStore, runner: ProcessRunner, time: any TimeSource, configuration: SupervisorConfiguration,
+    runAs: RunAs,
+    epoch: String, logger: Logger, random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
+  ) {
+    self.store = store
+    self.runner = runner
+    self.time = time
+    self.configuration = configuration
+    self.runAs = runAs
+    self.logger = logger
+    self.random = random
+    core = SchedulerCore(workers: configuration.workers)
+    let (inbox, post) = AsyncStream.makeStream(of: Input.self)
+    self.inbox = inbox
+    self.post = post
+    hub = ChangeHub(epoch: epoch) { post.yield(.event(.changed($0))) }
+    let hub = self.hub
+    store.onCommit { hub.publish($0) }
+    time.onAlarm { post.yield(.event(.alarm)) }
+  }
+
+  // MARK: Life
+
+  /// Ends what an earlier daemon left running, then records those attempts as interrupted. Only after this may `run` begin.
+  package func recover() async throws(StoreError) {
+    let leftovers = try await store.leftovers()
+    let stuck = Set(
+      await runner.endLeftovers(
+        leftovers.map {
+          LeftoverProcess(
+            id: $0.id, attempt: $0.attempt, pid: $0.process?.pid, startTime: $0.process?.startTime,
+            bootID: $0.process?.bootID)
+        }))
+    for id in stuck {
+      logger.error("a process of an earlier attempt outlives KILL; its job stays running", metadata: ["job": "\(id)"])
+    }
+    unkillable.formUnion(stuck)
+    let ended = leftovers.filter { !stuck.contains($0.id) }
+    if !ended.isEmpty {
+      logger.notice("recording attempts that an earlier daemon left", metadata: ["attempts": "\(ended.count)"])
+      try await store.interrupt(ended, at: time.now())
+    }
+    for queue in try await store.overview().queues { liveLimits[queue.name] = queue.concurrency }
+    apply(.limits(workers: configuration.workers, queues: effectiveLimits))
+  }
+
+  /// Handles what happens until `stop` has ended everything.
+  package func run() async {
+    if phase == .starting { phase = .running }
+    apply(.loosened)
+    prune()
+    for await input in inbox {
+      switch input {
+      case .event(let event): apply(event)
+      case .unkillable(let id): if workers[id] != nil { unkillable.insert(id) }
+      case .abandonedWait(let ticket): idleWaiters.removeValue(forKey: ticket)?.resume()
+      }
+    }
+  }
+
+  /// Claims nothing more, lets running attempts go on for `shutdownGrace`, ends the rest, awaits every worker, and
+  /// returns once nothing is left. What KILL does not end is not waited for. May be called again: it then ends the grace at once.
+  package func stop() async {
+    guard phase != .stopped else { return }
+    guard phase != .stopping, phase != .ending else { return hurry() }
+    phase = .stopping
+    apply(.stop)
+    do { try await store.noteStopping() } catch { logger.error("the stop could not be noted: \(error)") }
+    if !workers.isEmpty {
+      logger.notice(
+        "waiting for running attempts",
+        metadata: ["attempts": "\(workers.count)", "grace": "\(configuration.shutdownGrace)"])
+      await idle(within: configuration.shutdownGrace)
+    }
+    phase = .ending
+    runner.limitGrace(to: .seconds(10))
+    for worker in workers.values { worker.task.cancel() }
+    runner.abandonUnkillable()
+    resumeStorageWaiters(false)
+    for chore in chores.values { chore.cancel() }
+    // A chore that ends may have started a worker; it was born cancelled, since the phase is `ending`.
+    while let task = chores.values.first ?? workers.values.first?.task { await task.value }
+    phase = .stopped
+    post.finish()
+    hub.close()
+  }
+
+  /// Ends the grace of a stop that is under way.
+  package func hurry() { wakeIdleWaiters() }
+
+  // MARK: Events and actions
+
+  func apply(_ event: SchedulerCore.Event) {
+    if case .changed(let changes) = event { count(changes) }
+    for action in core.handle(event) { perform(action) }
+  }
+
+  private func perform(_ action: SchedulerCore.Action) {
+    switch action {
+    case .claim(let request): chore { await $0.claim(request) }
+    case .promote: chore { await $0.promote() }
+    case .arm(let wall, let boot): time.arm(wall: wall, boot: boot)
+    case .start(let attempt): start(attempt)
+    case .cancel(let id, let attempt):
+      guard workers[id]?.attempt == attempt else { return }
+      workers[id]?.isCancelledByPerson = true
+      workers[id]?.task.cancel()
+    case .idle: wakeIdleWaiters()
+    }
+  }
+
+  private func start(_ attempt: ClaimedAttempt) {
+    let work = AttemptWork(
+      attempt: attempt, environment: runAs.environment(of: attempt), home: runAs.home, logMax: configuration.logMax,
+      supervisor: self)
+    // The entry is made in the same step as the task: there is no moment at which it runs and nobody holds it.
+    let task = Task { await work.run() }
+    workers[attempt.id] = Worker(attempt: attempt.attempt, task: task)
+    if phase == .ending { task.cancel() }
+  }
+
+  /// A worker's own last step.
+  func ended(_ id: JobID, attempt: Int) {
+    guard workers[id]?.attempt == attempt else { return }
+    workers[id] = nil
+    unkillable.remove(id)
+    apply(.ended(id, attempt: attempt))
+  }
+
+  /// Why the attempt was told to end: by a person, or by the daemon's stop.
+  func wasCancelledByPerson(_ id: JobID, attempt: Int) -> Bool {
+    guard let worker = workers[id], worker.attempt == attempt else { return false }
+    return worker.isCancelledByPerson
+  }
+
+  /// Called from the process reactor: KILL did not end the tree. Does not wait.
+  nonisolated func reportUnkillable(_ id: JobID, attempt: Int) {
+    logger.error(
+      "a process outlives KILL: stuck in the kernel; the job stays running",
+      metadata: ["job": "\(id)", "attempt": "\(attempt)"])
+    store.noteUnkillable(id, attempt: attempt)
+    post.yield(.unkillable(id))
+  }
+
+  /// Draws the number that decides an attempt's jitter.
+  func draw() -> Double { random() }
+
+  private func claim(_ request: ClaimRequest) async {
+    do throws(StoreError) {
+      apply(.claimed(try await store.claim(request, at: time.now())))
+    } catch {
+      apply(.claimFailed)
+      storageFailed(error)
+    }
+  }
+
+  private func promote() async {
+    do throws(StoreError) {
+      apply(.promoted(try await store.promoteDue(at: time.now(), limit: 1000)))
+    } catch {
+      apply(.promoteFailed)
+      storageFailed(error)
+    }
+  }
+
+  private func chore(_ body: @escaping @Sendable (Supervisor) async -> Void) {
+    choreNumber += 1
+    let number = choreNumber
+    chores[number] = Task {
+      await body(self)
+      self.chores[number] = nil
+    }
+  }
+
+  private func count(_ changes: [JobChange]) {
+    for change in changes {
+      if change.from == nil { counters.enqueued += 1 }
+      if let outcome = change.outcome { counters.attemptsByOutcome[outcome, default: 0] += 1 }
+    }
+  }
+
+  // MARK: What a front end asks
+
+  var isDraining: Bool { core.isDraining }
+  var isStopping: Bool { core.isStopping }
+  var busy: Int { core.running.count }
+  var workerLimit: Int { core.workers }
+
+  func drain() { apply(.drain) }
+
+  /// A pause or a limit has gone.
+  func loosened() { apply(.loosened) }
+
+  func resume() {
+    apply(.resume)
+    apply(.loosened)
+  }
+
+  func setLive(limit: Int?, of queue: String) {
+    liveLimits[queue] = limit
+    apply(.limits(workers: configuration.workers, queues: effectiveLimits))
+  }
+
+  /// Takes a reloaded configuration over, as a whole.
+  package func reconfigure(_ configuration: SupervisorConfiguration) {
+    self.configuration = configuration
+    apply(.limits(workers: configuration.workers, queues: effectiveLimits))
+    prune()
+  }
+
+  private var effectiveLimits: [String: Int] { liveLimits.merging(configuration.queueLimits) { $1 } }
+
+  // MARK: Waiting until nothing runs
+
+  private func idle(within span: TimeSpan) async {
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { await self.waitUntilIdle() }
+      group.addTask { try? await Task.sleep(for: span.duration) }
+      await group.next()
+      group.cancelAll()
+    }
+  }
+
+  private func waitUntilIdle() async {
+    guard !workers.isEmpty || !chores.isEmpty else { return }
+    choreNumber += 1
+    let ticket = choreNumber
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        if Task.isCancelled {
+          continuation.resume()
+        } else {
+          idleWaiters[ticket] = continuation
+        }
+      }
+    } onCancel: {
+      post.yield(.abandonedWait(ticket))
+    }
+  }
+
+  private func wakeIdleWaiters() {
+    let waiters = idleWaiters.values
+    idleWaiters = [:]
+    for waiter in waiters { waiter.resume() }
+  }
+
+  // MARK: Storage that fails
+
+  /// Remembers the trouble for `status` and begins to look whether storage is back: this is the one place that looks, with a
+  /// pause that grows from a quarter of a second to five.
+  func storageFailed(_ error: StoreError) {
+    guard case .storage = error.code else {
+      if error.code != .closed { logger.error("the store refused: \(error)") }
+      return
+    }
+    if storageTrouble == nil { logger.error("storage fails; new work is refused until it is back: \(error)") }
+    storageTrouble = error
+    guard !isRepairing, phase != .ending, phase != .stopped else { return }
+    isRepairing = true
+    chore { await $0.repair() }
+  }
+
+  private func repair() async {
+    var pause = Duration.milliseconds(250)
+    while phase != .ending, phase != .stopped, !Task.isCancelled {
+      try? await Task.sleep(for: pause)
+      pause = min(pause * 2, .seconds(5))
+      do throws(StoreError) {
+        try await store.probe()
+        break
+      } catch {
+        storageTrouble = error
+      }
+    }
+    isRepairing = false
+    guard !Task.isCancelled, phase != .ending, phase != .stopped else { return }
+    storageTrouble = nil
+    logger.notice("storage is back")
+    resumeStorageWaiters(true)
+    apply(.loosened)
+  }
+
+  /// Waits until storage answers again. False where the daemon stops before.
+  func storageIsBack(after error: StoreError) async -> Bool {
+    storageFailed(error)
+    guard isRepairing, phase != .ending else { return false }
+    return await withCheckedContinuation { waitingForStorage.append($0) }
+  }
+
+  private func resumeStorageWaiters(_ isBack: Bool) {
+    let waiters = waitingForStorage
+    waitingForStorage = []
+    for waiter in waiters { waiter.resume(returning: isBack) }
+  }
+
+  // MARK: Retention
+
+  /// Removes what retention lets go, in small batches between which others get their turn.
+  func prune() {
+    chore { await $0.pruneAll() }
+  }
+
+  private func pruneAll() async {
+    var more = true
+    while more, phase == .running || phase == .starting, !Task.isCancelled {
+      do throws(StoreError) {
+        let report = try await store.prune(configuration.retention, at: time.now(), limit: 200)
+        await runner.logs.remove(report.removed)
+        more = report.more
+      } catch {
+        return storageFailed(error)
+      }
+    }
+  }
+}
