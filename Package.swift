@@ -113,6 +113,6 @@ let package = Package(
     .testTarget(name: "JobDaemonTests", dependencies: ["JobDaemon"], swiftSettings: strict),
     // The two programs as a user runs them, for real.
     .testTarget(
-      name: "EndToEndTests", dependencies: ["ControlClient", "jobq", "jobqd"], swiftSettings: strict),
+      name: "EndToEndTests", dependencies: ["CLinux", "jobq", "jobqd"], swiftSettings: strict),
   ]
 )

@@ -34,7 +34,8 @@ struct JobRequestTests {
       (#"{"command":["a"],"umask":"888"}"#, "umask"), (#"{"command":["a"],"umask":"1777"}"#, "umask"),
       (#"{"command":["a"],"cwd":"here"}"#, "cwd"), (#"{"command":["a"],"env":{"A=B":"c"}}"#, "env"),
       (#"{"command":["a"],"labels":{"a b":"c"}}"#, "labels"), (#"{"command":["a"],"unique_key":""}"#, "unique_key"),
-      (#"{"command":["a"],"after":[0]}"#, "after"), (#"{"command":["a"],"stdin":"a","stdin_base64":"YQ=="}"#, "stdin_base64"),
+      (#"{"command":["a"],"after":[0]}"#, "after"),
+      (#"{"command":["a"],"stdin":"a","stdin_base64":"YQ=="}"#, "stdin_base64"),
       (#"{"command":["a"],"delay_seconds":1,"run_at":"2026-01-01T00:00:00Z"}"#, "run_at"),
       (#"{"payload":{"a":1},"stdin":"x"}"#, "stdin"), (#"{"command":["a"],"backoff":{"jitter":2}}"#, "backoff.jitter"),
     ])
@@ -43,7 +44,9 @@ struct JobRequestTests {
     #expect(error?.field == field)
   }
 
-  @Test("any JSON is a payload, null included", arguments: ["null", "1", "\"a\"", "[1,{\"b\":null}]", "18446744073709551615", "1.5"])
+  @Test(
+    "any JSON is a payload, null included",
+    arguments: ["null", "1", "\"a\"", "[1,{\"b\":null}]", "18446744073709551615", "1.5"])
   func payloads(json: String) throws {
     guard case .payload(let value) = try check(#"{"payload":\#(json)}"#).work else {
       Issue.record("no payload")
@@ -58,7 +61,8 @@ struct JobRequestTests {
   func everyField() throws {
     let job = Job(
       id: JobID(1), state: .queued, queue: "default", priority: 0, createdAt: Timestamp(milliseconds: 0), attempt: 0,
-      maxAttempts: 1, killGrace: .seconds(10), backoff: .standard, onInterrupt: .retry, splitOutput: false, cancelling: false)
+      maxAttempts: 1, killGrace: .seconds(10), backoff: .standard, onInterrupt: .retry, splitOutput: false,
+      cancelling: false)
     guard case .object(let fields) = try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(job)) else {
       Issue.record("no object")
       return
@@ -75,7 +79,8 @@ struct JobRequestTests {
   func env() {
     var job = Job(
       id: JobID(1), state: .queued, queue: "default", priority: 0, createdAt: Timestamp(milliseconds: 0), attempt: 0,
-      maxAttempts: 1, killGrace: .seconds(10), backoff: .standard, onInterrupt: .retry, splitOutput: false, cancelling: false)
+      maxAttempts: 1, killGrace: .seconds(10), backoff: .standard, onInterrupt: .retry, splitOutput: false,
+      cancelling: false)
     job.env = ["TOKEN": "secret"]
     job.submittedBy = Submitter(uid: 1000, pid: 7)
     #expect(job.visible(to: 1000).env == ["TOKEN": "secret"])

@@ -10,19 +10,24 @@ struct NextStepTests {
     AttemptFacts(
       attempt: attempt, maxAttempts: max, retries: retries,
       backoff: Backoff(kind: .exponential, base: .seconds(5), max: .minutes(10), jitter: 0),
-      retryOn: retryOn.flatMap { ExitCodes($0) }, noRetryOn: noRetryOn.flatMap { ExitCodes($0) }, onInterrupt: onInterrupt,
+      retryOn: retryOn.flatMap { ExitCodes($0) }, noRetryOn: noRetryOn.flatMap { ExitCodes($0) },
+      onInterrupt: onInterrupt,
       cancelling: cancelling, deathsInARow: deaths)
   }
 
   @Test("success ends, whatever retries are left")
-  func success() { #expect(facts(max: 4, retries: 3).next(after: AttemptEnding(.succeeded), random: 0) == .end(.succeeded, reason: nil)) }
+  func success() {
+    #expect(
+      facts(max: 4, retries: 3).next(after: AttemptEnding(.succeeded), random: 0) == .end(.succeeded, reason: nil))
+  }
 
   @Test(
     "a failure uses up the retries, each after a longer wait, and then fails",
     arguments: [(1, 5), (2, 10), (3, 20)] as [(Int, Int64)])
   func backoff(attempt: Int, seconds: Int64) {
     let failed = AttemptEnding(.failed, exitCode: 1)
-    #expect(facts(attempt: attempt, max: 4, retries: 3).next(after: failed, random: 0.5) == .retry(after: .seconds(seconds)))
+    #expect(
+      facts(attempt: attempt, max: 4, retries: 3).next(after: failed, random: 0.5) == .retry(after: .seconds(seconds)))
     #expect(facts(attempt: 4, max: 4, retries: 3).next(after: failed, random: 0.5) == .end(.failed, reason: nil))
   }
 
@@ -42,8 +47,10 @@ struct NextStepTests {
     #expect(facts(max: 2, retries: 1, retryOn: "1").next(after: one, random: 0) != end)
     #expect(facts(max: 2, retries: 1, noRetryOn: "1,2").next(after: one, random: 0) == end)
     // A timeout counts as 124 and a signal as 128 + N, as `wait` reports them.
-    #expect(facts(max: 2, retries: 1, retryOn: "124").next(after: AttemptEnding(.timedOut, signal: 15), random: 0) != end)
-    #expect(facts(max: 2, retries: 1, noRetryOn: "139").next(after: AttemptEnding(.signaled, signal: 11), random: 0) == end)
+    #expect(
+      facts(max: 2, retries: 1, retryOn: "124").next(after: AttemptEnding(.timedOut, signal: 15), random: 0) != end)
+    #expect(
+      facts(max: 2, retries: 1, noRetryOn: "139").next(after: AttemptEnding(.signaled, signal: 11), random: 0) == end)
   }
 
   @Test("an interruption is free and goes by on-interrupt")

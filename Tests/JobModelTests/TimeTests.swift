@@ -17,7 +17,9 @@ struct TimeTests {
 
   @Test(
     "a span that is none is refused",
-    arguments: ["", "-1", "+1s", "1x", "s", "1 s", "1m1h", "1s1s", "10s5", "1e3", "nan", "inf", "99999999d", "1..5s", "٣s"])
+    arguments: [
+      "", "-1", "+1s", "1x", "s", "1 s", "1m1h", "1s1s", "10s5", "1e3", "nan", "inf", "99999999d", "1..5s", "٣s",
+    ])
   func badSpans(text: String) { #expect(TimeSpan(text) == nil) }
 
   @Test(
@@ -33,7 +35,8 @@ struct TimeTests {
     "a time that does not exist is refused",
     arguments: [
       "", "2026-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-11-24T24:00:00Z", "2026-11-24T08:14:40", "2026-11-24",
-      "2026-11-24T08:14Z", "2026-11-24T08:14:40.Z", "2026-11-24T08:14:40+1:00", "2026-11-24T08:14:40Zx", "0000-01-01T00:00:00Z",
+      "2026-11-24T08:14Z", "2026-11-24T08:14:40.Z", "2026-11-24T08:14:40+1:00", "2026-11-24T08:14:40Zx",
+      "0000-01-01T00:00:00Z",
     ])
   func badTimes(text: String) { #expect(Timestamp(rfc3339: text) == nil) }
 

@@ -138,7 +138,9 @@ struct SchedulerCoreRandomTests {
           if running[attempt.id] != nil { faults.append("\(attempt.id) runs twice") }
           running[attempt.id] = (attempt.attempt, attempt.spec.queue)
           if running.count > workers { faults.append("more than \(workers) run") }
-          if let limit = limits[attempt.spec.queue], running.values.count(where: { $0.queue == attempt.spec.queue }) > limit {
+          if let limit = limits[attempt.spec.queue],
+            running.values.count(where: { $0.queue == attempt.spec.queue }) > limit
+          {
             faults.append("more than \(limit) of \(attempt.spec.queue) run")
           }
         case .cancel, .promote, .arm, .idle: break

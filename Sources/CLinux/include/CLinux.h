@@ -3,6 +3,7 @@
 
 /// Linux headers that Swift's Glibc module leaves out.
 #include <sys/eventfd.h>
+#include <sys/pidfd.h>
 #include <sys/timerfd.h>
 
 #endif
