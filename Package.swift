@@ -104,6 +104,10 @@ let package = Package(
 
     .testTarget(name: "JobModelTests", dependencies: ["JobModel"], swiftSettings: strict),
     .testTarget(name: "JobStoreTests", dependencies: ["JobStore", "SQLite"], swiftSettings: strict),
+    // A VFS between SQLite and the disk: power cuts and failing operations.
+    .target(name: "CStorageShim", dependencies: ["CSQLite"], path: "Tests/CStorageShim"),
+    .testTarget(
+      name: "StorageFaultTests", dependencies: ["CStorageShim", "JobModel", "JobStore"], swiftSettings: strict),
     .testTarget(name: "JobProcessTests", dependencies: ["JobProcess"], swiftSettings: strict),
     .testTarget(name: "SupervisorTests", dependencies: ["Supervisor"], swiftSettings: strict),
     .testTarget(
