@@ -37,7 +37,7 @@ let package = Package(
     // The store: a thin wrapper over SQLite's C API, and the engine that keeps jobs in it.
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .target(name: "SQLite", dependencies: ["CSQLite"], swiftSettings: pointers),
-    .target(name: "JobStore", dependencies: ["JobModel", "SQLite"], swiftSettings: strict),
+    .target(name: "JobStore", dependencies: ["CLinux", "JobModel", "SQLite"], swiftSettings: strict),
 
     // One attempt is one process tree.
     .target(name: "CJobProcess", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
