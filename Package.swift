@@ -103,7 +103,10 @@ let package = Package(
     .executableTarget(name: "jobq", dependencies: ["JobCommands"], swiftSettings: strict),
 
     .testTarget(name: "JobModelTests", dependencies: ["JobModel"], swiftSettings: strict),
-    .testTarget(name: "JobStoreTests", dependencies: ["JobStore", "SQLite"], swiftSettings: strict),
+    // Counts the syncs that SQLite asks for.
+    .target(name: "CSyncCount", path: "Tests/CSyncCount"),
+    .testTarget(
+      name: "JobStoreTests", dependencies: ["CSyncCount", "JobModel", "JobStore", "SQLite"], swiftSettings: strict),
     // A VFS between SQLite and the disk: power cuts and failing operations.
     .target(name: "CStorageShim", dependencies: ["CSQLite"], path: "Tests/CStorageShim"),
     .testTarget(
