@@ -44,7 +44,9 @@ let package = Package(
     .target(
       name: "JobProcess",
       dependencies: [
-        "CJobProcess", "JobModel", .product(name: "SystemPackage", package: "swift-system"),
+        "CJobProcess", "JobModel",
+        .product(name: "DequeModule", package: "swift-collections"),
+        .product(name: "HeapModule", package: "swift-collections"),
       ],
       swiftSettings: pointers),
 
@@ -104,7 +106,7 @@ let package = Package(
 
     .testTarget(name: "JobModelTests", dependencies: ["JobModel"], swiftSettings: strict),
     .testTarget(name: "JobStoreTests", dependencies: ["JobStore", "SQLite"], swiftSettings: strict),
-    .testTarget(name: "JobProcessTests", dependencies: ["JobProcess"], swiftSettings: strict),
+    .testTarget(name: "JobProcessTests", dependencies: ["JobModel", "JobProcess"], swiftSettings: strict),
     .testTarget(name: "SupervisorTests", dependencies: ["Supervisor"], swiftSettings: strict),
     .testTarget(
       name: "ControlServerTests",
