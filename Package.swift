@@ -44,7 +44,9 @@ let package = Package(
     .target(
       name: "JobProcess",
       dependencies: [
-        "CJobProcess", "JobModel", .product(name: "SystemPackage", package: "swift-system"),
+        "CJobProcess", "JobModel",
+        .product(name: "DequeModule", package: "swift-collections"),
+        .product(name: "HeapModule", package: "swift-collections"),
       ],
       swiftSettings: pointers),
 
@@ -111,7 +113,7 @@ let package = Package(
     .target(name: "CStorageShim", dependencies: ["CSQLite"], path: "Tests/CStorageShim"),
     .testTarget(
       name: "StorageFaultTests", dependencies: ["CStorageShim", "JobModel", "JobStore"], swiftSettings: strict),
-    .testTarget(name: "JobProcessTests", dependencies: ["JobProcess"], swiftSettings: strict),
+    .testTarget(name: "JobProcessTests", dependencies: ["JobModel", "JobProcess"], swiftSettings: strict),
     .testTarget(name: "SupervisorTests", dependencies: ["Supervisor"], swiftSettings: strict),
     .testTarget(
       name: "ControlServerTests",
