@@ -64,7 +64,7 @@ struct SystemdTests {
     let notifier = Notifier(path: scratch.path + "/notify", logger: quiet)
     let answers = Answers()
     let watchdog = try #require(
-      Watchdog(environment: ["WATCHDOG_USEC": "20000"], pid: 1, notifier: notifier, logger: quiet) {
+      Watchdog(environment: ["WATCHDOG_USEC": "400000"], pid: 1, notifier: notifier, logger: quiet) {
         await answers.next()
       })
     // It answers three times, then refuses, then never answers at all.
