@@ -101,7 +101,10 @@ package struct LogFeed {
     return await withTaskGroup(of: (LogStream, Bool).self) { group in
       for cursor in cursors {
         group.addTask {
-          (cursor.stream, await runner.waitForOutput(id, attempt: attempt, stream: cursor.stream, beyond: cursor.offset))
+          (
+            cursor.stream,
+            await runner.waitForOutput(id, attempt: attempt, stream: cursor.stream, beyond: cursor.offset)
+          )
         }
       }
       let first = await group.next()
