@@ -119,8 +119,8 @@ package final class ProcessRunner: Sendable {
     return await treeThreads.run { sweep.end(leftovers) }
   }
 
-  /// Waits until the stream has more than `offset` logical bytes: true. False once the attempt has ended, and where it is not under way, has no such stream,
-  /// or the task is cancelled.
+  /// Waits until the stream has more than `offset` logical bytes, or the attempt begins: true. False once the attempt has ended, has no such stream, or the
+  /// task is cancelled. For an attempt that ended before the call this waits until the task is cancelled: ask the store for ends.
   package func waitForOutput(_ id: JobID, attempt: Int, stream: LogStream, beyond offset: Int64) async -> Bool {
     await board.wait(AttemptKey(id: id, attempt: attempt), stream, beyond: offset)
   }
