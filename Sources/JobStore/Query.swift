@@ -153,20 +153,27 @@ extension Query {
       WHERE a.job_id = ? AND a.attempt = ?
       """
 
+    // INDEXED BY where SQLite might take an index by state alone, and sort: it then refuses the statement if the index is not there.
     case .readyQueues: "SELECT name FROM queues WHERE queued > 0 AND paused = 0"
     case .nextInQueue:
       """
-      SELECT id, priority, on_interrupt FROM jobs WHERE state = 'queued' AND kind = 'command' AND queue = ? \
-      ORDER BY priority DESC, id LIMIT 1
+      SELECT id, priority, on_interrupt FROM jobs INDEXED BY jobs_claim \
+      WHERE state = 'queued' AND kind = 'command' AND queue = ? ORDER BY priority DESC, id LIMIT 1
       """
     case .dueByWall:
-      "SELECT id FROM jobs WHERE state = 'scheduled' AND due_wall <= ? ORDER BY due_wall LIMIT ?"
+      "SELECT id FROM jobs INDEXED BY jobs_due_wall WHERE state = 'scheduled' AND due_wall <= ? ORDER BY due_wall LIMIT ?"
     case .dueByBoot:
-      "SELECT id FROM jobs WHERE state = 'scheduled' AND due_boot <= ? ORDER BY due_boot LIMIT ?"
+      "SELECT id FROM jobs INDEXED BY jobs_due_boot WHERE state = 'scheduled' AND due_boot <= ? ORDER BY due_boot LIMIT ?"
     case .nextWall:
-      "SELECT due_wall FROM jobs WHERE state = 'scheduled' AND due_wall IS NOT NULL ORDER BY due_wall LIMIT 1"
+      """
+      SELECT due_wall FROM jobs INDEXED BY jobs_due_wall WHERE state = 'scheduled' AND due_wall IS NOT NULL \
+      ORDER BY due_wall LIMIT 1
+      """
     case .nextBoot:
-      "SELECT due_boot FROM jobs WHERE state = 'scheduled' AND due_boot IS NOT NULL ORDER BY due_boot LIMIT 1"
+      """
+      SELECT due_boot FROM jobs INDEXED BY jobs_due_boot WHERE state = 'scheduled' AND due_boot IS NOT NULL \
+      ORDER BY due_boot LIMIT 1
+      """
 
     case .queues: "SELECT \(Self.queueColumns) FROM queues ORDER BY name"
     case .queue: "SELECT \(Self.queueColumns) FROM queues WHERE name = ?"
@@ -181,7 +188,7 @@ extension Query {
     case .listAll: "SELECT id FROM jobs WHERE id < ? ORDER BY id DESC LIMIT ?"
     case .listState: "SELECT id FROM jobs WHERE id < ? AND state = ? ORDER BY id DESC LIMIT ?"
     case .listQueue: "SELECT id FROM jobs WHERE id < ? AND queue = ? AND state = ? ORDER BY id DESC LIMIT ?"
-    // By one label; what else is asked for is looked at on the way. 2: further labels as a JSON object; 3: states as a JSON array.
+    // By one label; what else is asked for is looked at on the way: a queue (4), states as a JSON array (5), further labels as an object (6).
     case .listLabel:
       """
       SELECT l.job_id FROM labels l CROSS JOIN jobs j WHERE l.job_id < ? AND l.key = ? AND l.value = ? AND j.id = l.job_id \
@@ -195,12 +202,12 @@ extension Query {
       "SELECT sum(held + blocked + scheduled + queued + running + succeeded + failed + cancelled) FROM queues"
     case .expired:
       """
-      SELECT id FROM jobs WHERE state = ? AND finished_at IS NOT NULL AND finished_at <= ? AND \(Self.isFree) \
+      SELECT id FROM jobs INDEXED BY jobs_ended WHERE state = ? AND finished_at IS NOT NULL AND finished_at <= ? AND \(Self.isFree) \
       ORDER BY finished_at LIMIT ?
       """
     case .oldestEnded:
       """
-      SELECT id, finished_at FROM jobs WHERE state = ? AND finished_at IS NOT NULL AND \(Self.isFree) \
+      SELECT id, finished_at FROM jobs INDEXED BY jobs_ended WHERE state = ? AND finished_at IS NOT NULL AND \(Self.isFree) \
       ORDER BY finished_at LIMIT ?
       """
     case .freePages: "PRAGMA freelist_count"

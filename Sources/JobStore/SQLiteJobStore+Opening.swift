@@ -73,7 +73,7 @@ extension SQLiteJobStore {
     return String(decoding: bytes, as: UTF8.self)
   }
 
-  private struct Opened: Sendable {
+  struct Opened: Sendable {
     var identity: String
     var path: String
     /// Whether the contents have been checked; else a reader does it meanwhile.
@@ -82,7 +82,7 @@ extension SQLiteJobStore {
 
   // MARK: The writer
 
-  private static func openWriter(_ directory: StateDirectory, bootID: String, _ signals: StoreSignals)
+  static func openWriter(_ directory: StateDirectory, bootID: String, _ signals: StoreSignals)
     throws(StoreError) -> (Writer, Opened)
   {
     let finding = try DatabaseFile(directory: directory).prepare()
