@@ -5,6 +5,7 @@ import grp
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,13 +24,14 @@ def step(phase, sentence):
 
 # Asking
 
-def run(*words, user=None, ok=True, timeout=60):
+def run(*words, user=None, ok=True, env=None, timeout=60):
     """Runs a command, as a user with the user's own groups, and gives what it printed; with ok=False the whole result."""
     identity = {}
     if user:
         groups = [group.gr_gid for group in grp.getgrall() if user in group.gr_mem]
         identity = {"user": user, "group": user, "extra_groups": groups, "cwd": "/tmp"}
-    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, **identity)
+    done = subprocess.run(
+        words, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=env, timeout=timeout, **identity)
     if not ok:
         return done
     assert done.returncode == 0, f"{words} exited {done.returncode}: {done.stdout}{done.stderr}"
@@ -90,6 +92,12 @@ def _():
     until("jobq.service is active", lambda: show("ActiveState") == "active")
     assert show("ActiveState", "jobq.socket") == "active"
     assert show("User") == "jobq"
+
+
+@step("life", "systemd finds nothing to complain of in the units, and the service is as closed as it can be")
+def _():
+    run("systemd-analyze", "verify", "--man=no", "jobq.service", "jobq.socket")
+    run("systemd-analyze", "security", "--offline=true", "--threshold=40", "/usr/local/lib/systemd/system/jobq.service")
 
 
 @step("life", "a member of the group jobq enqueues, and the job runs as the user jobq")
@@ -181,9 +189,9 @@ def _():
 @step("life", "a daemon that hangs is ended by the watchdog and comes back")
 def _():
     before = show("MainPID")
-    number = enqueue("--delay", "1s", "true")
     os.kill(int(before), signal.SIGSTOP)
     until("another daemon runs", lambda: show("MainPID") not in (before, "0") and show("ActiveState") == "active")
+    number = enqueue("true")
     jobq("wait", number)
     assert job(number)["state"] == "succeeded"
 
@@ -225,6 +233,27 @@ def _():
     entries = [json.loads(line) for line in lines]
     assert any(entry["PRIORITY"] == "5" for entry in entries if entry.get("_COMM") == "jobqd"), entries[-1]
     assert not any(str(entry.get("MESSAGE", "")).startswith("<") for entry in entries)
+
+
+@step("life", "a person's own daemon, by the user unit, runs jobs as that person, in cgroups, and stops cleanly")
+def _():
+    # A user's manager without a login: this container has no PAM to make one.
+    pathlib.Path("/run/user-alice").mkdir(mode=0o700)
+    shutil.chown("/run/user-alice", "alice", "alice")
+    run("systemd-run", "--unit=alice-manager", "--uid=alice", "--property=Type=notify", "--property=Delegate=yes",
+        "--setenv=XDG_RUNTIME_DIR=/run/user-alice", "--setenv=HOME=/run/user-alice", "/lib/systemd/systemd", "--user")
+    own = {"XDG_RUNTIME_DIR": "/run/user-alice", "HOME": "/run/user-alice", "PATH": os.environ["PATH"]}
+    run("systemctl", "--user", "start", "jobq.service", user="alice", env=own)
+    assert json.loads(jobq("status", "--json", env=own))["containment"] == "cgroup"
+    number = jobq("enqueue", "sh", "-c", "id -un; cat /proc/self/cgroup", env=own)
+    jobq("wait", number, env=own)
+    lines = jobq("logs", number, env=own).split("\n")
+    assert lines[0] == "alice" and "/alice-manager.service/" in lines[1], lines
+    assert pathlib.Path("/run/user-alice/.local/state/jobq").stat().st_mode & 0o7777 == 0o700
+    run("systemctl", "--user", "stop", "jobq.service", user="alice", env=own)
+    result = run("systemctl", "--user", "show", "--value", "--property", "Result", "jobq.service", user="alice", env=own)
+    assert result == "success", result
+    run("systemctl", "stop", "alice-manager.service")
 
 
 @step("life", "jobs that wait when the host goes down")
