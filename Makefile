@@ -68,6 +68,7 @@ install: ## into PREFIX (/usr/local), below DESTDIR; build first
 	$(BIN)/jobq --generate-completion-script bash > $(DESTDIR)$(BASH_COMPLETIONS)/jobq
 	$(BIN)/jobq --generate-completion-script zsh > $(DESTDIR)$(ZSH_COMPLETIONS)/_jobq
 	$(BIN)/jobq --generate-completion-script fish > $(DESTDIR)$(FISH_COMPLETIONS)/jobq.fish
+	chmod 0644 $(DESTDIR)$(BASH_COMPLETIONS)/jobq $(DESTDIR)$(ZSH_COMPLETIONS)/_jobq $(DESTDIR)$(FISH_COMPLETIONS)/jobq.fish
 # On a live host, not in a tree for a package: the user jobq and /run/jobq, and systemd's knowledge of the units.
 ifeq ($(DESTDIR),)
 	if [ -d /run/systemd/system ] && [ "$$(id -u)" = 0 ]; then \

@@ -125,7 +125,7 @@ struct SystemdTests {
     let file = open("/dev/null", O_RDONLY)
     let deaf = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
     let internet = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    defer { [file, deaf, internet].forEach { close($0) } }
+    defer { for descriptor in [file, deaf, internet] { close(descriptor) } }
     let environment = ["LISTEN_PID": "42", "LISTEN_FDS": "1", "LISTEN_FDNAMES": "wrong.socket"]
     for descriptor in [datagram.descriptor, file, deaf, internet] {
       let error = #expect(throws: StartError.self) {
