@@ -22,8 +22,8 @@ package struct Schedule: Sendable, Hashable {
   /// The first due time strictly after `time`, an instant of the years 1 to 9999.
   ///
   /// Nil where none comes before the year 9999, or within 400 years, after which the calendar repeats itself: an
-  /// interval can lie in an hour that the zone's clocks leave out each year. The search is over in microseconds, and in less than
-  /// a millisecond where it finds nothing.
+  /// interval can lie in an hour that the zone's clocks leave out each year. The search is over in microseconds, and in some
+  /// milliseconds where it finds nothing.
   package func next(after time: Timestamp) -> Timestamp? {
     switch expression.timing {
     case .every(let span):

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 package import JobModel
 
 /// Where the system keeps its time zones: tzfile(5), localtime(5).
@@ -55,10 +56,12 @@ package struct TimeZoneFile: Sendable {
     let data: Data
     do {
       data = try Data(contentsOf: URL(filePath: path))
-    } catch let error as CocoaError where error.code == .fileReadNoSuchFile || error.code == .fileNoSuchFile {
-      throw TimeZoneError(.unknown, "there is no time zone \"\(name)\": \(path) does not exist")
     } catch {
-      throw TimeZoneError(.unusable, "the time zone \"\(name)\" cannot be read from \(path): \(error)")
+      let cause = ((error as? CocoaError)?.underlying as? POSIXError)?.code
+      let isMissing = cause == .ENOENT || cause == .ENOTDIR || cause == .EISDIR
+      let why = cause.map { String(cString: strerror($0.rawValue)) } ?? "\(error)"
+      throw TimeZoneError(
+        isMissing ? .unknown : .unusable, "the time zone \"\(name)\" cannot be read from \(path): \(why)")
     }
     do throws(TZifError) {
       return try TimeZoneRules(name: name, tzif: Array(data))

@@ -3,16 +3,21 @@
 It shares nothing with the model: zones are those of Python's zoneinfo, expressions are kept as sets of numbers as they are made up,
 and each minute of a stretch of time is looked at. Fixed times are decided by the fold of PEP 495.
 
-    schedule_oracle.py SEED CASES
+    schedule_oracle.py due SEED CASES
 
 prints one case a line: zone, expression, from, to (POSIX seconds), and the due times in from < t <= to, with tabs between;
 or zone and expression alone where no day can match.
+
+    schedule_oracle.py zones SEED CASES
+
+prints random offsets of every zone: zone, time, its offset, a local time (as if it were UTC), and what it means: one time, two, or
+"gap" and the first time after it.
 """
 
 import random
 import sys
 from datetime import date, datetime, timedelta, timezone
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 ZONES = [
     "Europe/Berlin",
@@ -235,9 +240,7 @@ def show(zone, cron, start, end, due):
     print("\t".join([zone, cron.text, str(posix(start)), str(posix(end)), *(str(posix(t)) for t in due)]))
 
 
-def main():
-    seed, cases = int(sys.argv[1]), int(sys.argv[2])
-    rng = random.Random(seed)
+def due(rng, cases):
     made = 0
     number = 0
     while made < cases:
@@ -256,5 +259,37 @@ def main():
                 made += 1
 
 
+def zones(rng, cases):
+    second = timedelta(seconds=1)
+    # Those that count leap seconds, and the host's own, are not for everyone.
+    names = sorted(n for n in available_timezones() if n != "localtime" and n[:6] not in ("right/", "posix/"))
+    for number in range(cases):
+        name = names[number % len(names)]
+        info = ZoneInfo(name)
+
+        def local(instant):
+            return instant.astimezone(info).replace(tzinfo=None)
+
+        time = EPOCH + timedelta(seconds=rng.randint(-4_000_000_000, 12_000_000_000))
+        year = rng.randint(1850, 2150)
+        near = changes(name, year)
+        if near and rng.random() < 0.9:
+            time = rng.choice(near) + timedelta(seconds=rng.randint(0, 3600))
+        wall = local(time) + timedelta(minutes=rng.randint(-90, 90))
+        meant = sorted({wall.replace(tzinfo=info, fold=fold).astimezone(timezone.utc) for fold in (0, 1)})
+        real = [t for t in meant if local(t) == wall]
+        if not real:
+            # Between the two readings of a time in a gap the clock jumps over it: bisect.
+            low, high = meant
+            while high - low > second:
+                middle = low + timedelta(seconds=int((high - low).total_seconds()) // 2)
+                low, high = (low, middle) if local(middle) > wall else (middle, high)
+            real = [high]
+        offset = int(time.astimezone(info).utcoffset().total_seconds())
+        shown = posix(wall.replace(tzinfo=timezone.utc))
+        gap = ["gap"] if local(real[0]) != wall else []
+        print(name, posix(time), offset, shown, *gap, *map(posix, real), sep="\t")
+
+
 if __name__ == "__main__":
-    main()
+    {"due": due, "zones": zones}[sys.argv[1]](random.Random(int(sys.argv[2])), int(sys.argv[3]))
