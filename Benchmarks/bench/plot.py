@@ -1,4 +1,4 @@
-"""The plot in `docs/performance.svg`: a panel for each row with peers, a bar for each subject, lines for must and goal."""
+"""The plot `performance.svg`: a panel for each row with peers, a bar for each subject, lines for must and goal."""
 
 import html
 

@@ -23,7 +23,7 @@ class Skipped(Exception):
 
 
 class World:
-    """One run of the benchmarks. All that it makes is below `directory`; each process that it starts, it ends by its id."""
+    """One run of the benchmarks. What it makes is below `directory`; what it starts, it ends by its process id."""
 
     def __init__(self, directory: pathlib.Path, binaries: pathlib.Path, quick: bool):
         self.binaries = binaries

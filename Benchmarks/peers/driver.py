@@ -48,7 +48,7 @@ def bulk(name: str, options) -> dict:
 
 
 def fill(name: str, options) -> dict:
-    """Enqueues for `run`, before the workers are there; the jobs' keys go to a file, for `run` to ask for the results."""
+    """Enqueues for `run`, before the workers are there; the jobs' keys go to a file, for `run` to ask for them."""
     queue = importlib.import_module(f"{name}_queue")
     with open(options.keys, "w") as keys:
         json.dump([queue.key(queue.enqueue(["/bin/true"])) for _ in range(options.count)], keys)
