@@ -59,10 +59,17 @@ struct StateDirectory: Sendable {
     let descriptor = open(lockFile, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard descriptor >= 0 else { throw .system("open", lockFile, errno) }
     let lock = StateLock(descriptor: descriptor)
+    // A daemon that was killed while it started a job may have left the lock with the child, until that child's exec closes it: milliseconds.
+    var attemptsLeft = 100
     while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
       switch errno {
       case EINTR: continue
       case EWOULDBLOCK:
+        if hasDeadOwner(descriptor), attemptsLeft > 0 {
+          attemptsLeft -= 1
+          usleep(10_000)
+          continue
+        }
         let owner = Self.text(of: descriptor)
         throw StoreError(
           .refused(.locked),
@@ -77,6 +84,12 @@ struct StateDirectory: Sendable {
     return lock
   }
 
+  /// Whether the process that says it holds the lock is gone.
+  private func hasDeadOwner(_ descriptor: Int32) -> Bool {
+    guard let owner = pid_t(Self.text(of: descriptor)) else { return false }
+    return kill(owner, 0) != 0 && errno == ESRCH
+  }
+
   private static func text(of descriptor: Int32) -> String {
     var bytes = [UInt8](repeating: 0, count: 32)
     let count = pread(descriptor, &bytes, bytes.count, 0)
@@ -88,5 +101,9 @@ struct StateDirectory: Sendable {
 /// file itself stays, for a file that is removed while another waits for it locks nobody out.
 struct StateLock: ~Copyable {
   fileprivate let descriptor: Int32
-  deinit { close(descriptor) }
+  deinit {
+    // Not by the close alone: a child between fork and exec has the descriptor too.
+    flock(descriptor, LOCK_UN)
+    close(descriptor)
+  }
 }

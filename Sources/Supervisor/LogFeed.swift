@@ -71,7 +71,7 @@ package struct LogFeed {
         if !follow { break }
       }
       if follow {
-        let ended = await outputOrEnd()
+        let ended = try await outputOrEnd()
         guard !ended.isEmpty else { continue }
         // What came between the last read and the end.
         for index in cursors.indices where ended.contains(cursors[index].stream) {
@@ -96,18 +96,30 @@ package struct LogFeed {
   }
 
   /// Waits until one of the streams has more, or has ended; gives those that have ended.
-  private func outputOrEnd() async -> Set<LogStream> {
-    let (runner, id, attempt) = (service.supervisor.runner, id, attempt)
-    return await withTaskGroup(of: (LogStream, Bool).self) { group in
-      for cursor in cursors {
-        group.addTask {
-          (cursor.stream, await runner.waitForOutput(id, attempt: attempt, stream: cursor.stream, beyond: cursor.offset))
+  private func outputOrEnd() async throws(Problem) -> Set<LogStream> {
+    let (service, id, attempt, cursors) = (service, id, attempt, cursors)
+    return try await service.supervisor.hub.watching(id) { watch throws(Problem) in
+      // An attempt whose end is on disk writes no more. One that has only been claimed may not have begun to write: its end is not what
+      // the runner says of it, but what the store says.
+      let job = try await service.job(id, viewer: nil)
+      let isOver = job.attempts.first { $0.attempt == attempt }?.finishedAt != nil
+      if isOver || service.supervisor.hub.isClosed { return Set(cursors.map(\.stream)) }
+      return await withTaskGroup(of: LogStream?.self) { group in
+        for cursor in cursors {
+          group.addTask {
+            await service.supervisor.runner.waitForOutput(id, attempt: attempt, stream: cursor.stream, beyond: cursor.offset)
+              ? nil : cursor.stream
+          }
         }
+        group.addTask {
+          await watch.next()
+          return nil
+        }
+        let first = await group.next() ?? nil
+        group.cancelAll()
+        guard let first, !Task.isCancelled else { return [] }
+        return [first]
       }
-      let first = await group.next()
-      group.cancelAll()
-      guard let (stream, hasMore) = first, !hasMore, !Task.isCancelled else { return [] }
-      return [stream]
     }
   }
 

@@ -235,6 +235,12 @@ package actor Supervisor {
     }
   }
 
+  /// For the watchdog: an answer is a sign of life. Asks no storage.
+  package func answers() {}
+
+  /// Where the daemon listens.
+  package nonisolated var socket: String { runAs.socket }
+
   // MARK: What a front end asks
 
   var isDraining: Bool { core.isDraining }

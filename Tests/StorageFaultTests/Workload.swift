@@ -46,7 +46,7 @@ extension Ledger {
 }
 
 /// Several callers at once, each doing what clients and workers do, for as long as storage lets them.
-struct Workload: Sendable {
+final class Workload: Sendable {
   let store: any JobStore
   let ledger: Ledger
   /// Storage refusals that the callers met.
@@ -73,16 +73,16 @@ struct Workload: Sendable {
           for round in 0..<rounds {
             do throws(StoreError) {
               switch (caller + round) % 3 {
-              case 0: try await enqueue(1 + round % 3)
-              case 1: try await holdAndCancel()
-              default: try await claimAndFinish()
+              case 0: try await self.enqueue(1 + round % 3)
+              case 1: try await self.holdAndCancel()
+              default: try await self.claimAndFinish()
               }
             } catch {
               guard case .storage = error.code else {
                 Issue.record("an unexpected refusal: \(error)")
                 return
               }
-              refusals.withLock { $0 += 1 }
+              self.refusals.withLock { $0 += 1 }
             }
           }
         }
