@@ -67,7 +67,7 @@ package struct ScheduleSettings: Sendable, Hashable {
     case cancelPrevious = "cancel-previous"
   }
 
-  package var cron: String
+  package var cron: CronExpression
   /// A name of the tz database; nil is the host's zone.
   package var timezone: String?
   package var missed = Missed.once

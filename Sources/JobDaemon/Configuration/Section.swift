@@ -59,7 +59,8 @@ struct Section {
     known.append(key)
     guard let entry = entries.first(where: { $0.key == key }) else { return nil }
     guard let value = reading.parse(entry.node) else {
-      complain(of: key, "\(reading.expected) is expected, not \(entry.node.shown)")
+      let reason = reading.reason(entry.node).map { ": \($0)" } ?? ""
+      complain(of: key, "\(reading.expected) is expected, not \(entry.node.shown)\(reason)")
       return nil
     }
     return isSupported(key) ? value : nil
