@@ -13,14 +13,15 @@ struct ScheduleNextCommand: ParsableCommand {
         jobq schedule next '15 3 * * mon-fri' --timezone Europe/Berlin --count 5
         jobq schedule next '@every 90s'
 
-      Where the clocks are set forward, a fixed time in the missing hour is due at the first instant after it; where they are set \
-      back, at its first occurrence only. What has a * at the beginning of its minutes or hours runs by the clock: in both of two \
-      doubled hours, and not in a missing one.
+      Where the clocks are set forward, a fixed time in the missing hour is due at the first instant after it; where \
+      they are set back, at its first occurrence only. What has a * at the beginning of its minutes or hours runs by \
+      the clock: in both of two doubled hours, and not in a missing one.
       """)
 
   @Argument(
     help: ArgumentHelp(
-      "Five fields (minute, hour, day of month, month, day of week), or @hourly, @daily, @weekly, @monthly, @yearly, @every SPAN.",
+      "Five fields (minute, hour, day of month, month, day of week), or @hourly, @daily, @weekly, @monthly, @yearly, "
+        + "@every SPAN.",
       valueName: "CRON"))
   var expression: String
 
@@ -31,7 +32,8 @@ struct ScheduleNextCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Print what is due after this time: RFC 3339, or HH:MM[:SS] today in the zone. @every is measured from it. (default: now)",
+      "Print what is due after this time: RFC 3339, or HH:MM[:SS] today in the zone. @every is measured from it. "
+        + "(default: now)",
       valueName: "TIME"))
   var from: String?
 
