@@ -23,12 +23,17 @@ package final class Connection {
     var isCancelled: (@Sendable () -> Bool)?
   }
 
+  /// Once a process, before SQLite is used: without its statistics of memory, no allocation takes a lock that all threads share
+  /// (https://www.sqlite.org/c3ref/c_config_covering_index_scan.html#sqliteconfigmemstatus). Too late, it changes nothing.
+  private static let isConfigured = csqlite_config(SQLITE_CONFIG_MEMSTATUS, 0) == SQLITE_OK
+
   private let handle: OpaquePointer
   private let signals = Signals()
   package let path: String
 
   /// - Parameter path: absolute; `create`, `readWrite` and `readOnly` refuse one with symbolic links.
   package init(_ path: String, _ access: Access) throws(SQLiteError) {
+    _ = Self.isConfigured
     self.path = path
     var name = path
     // One thread has it, so it needs no mutex. Extended codes from the first call on.
