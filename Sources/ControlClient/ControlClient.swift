@@ -1,7 +1,8 @@
 package import FoundationEssentials
 import JobModel
 
-/// A blocking client of the control API over one Unix socket. One caller at a time; the connection is kept between calls.
+/// A blocking client of the control API over one Unix socket. One caller at a time; the connection is kept
+/// between calls.
 package final class ControlClient {
   package let socket: String
   private var connection: Connection?
@@ -61,7 +62,8 @@ package final class ControlClient {
       return try exchange(request)
     } catch {
       connection = nil
-      // The daemon closes connections that are idle: a kept one may be gone. Only what can be asked twice is asked again.
+      // The daemon closes connections that are idle: a kept one may be gone. Only what can be asked twice is
+      // asked again.
       guard isReused, case .lost = error, method == "GET" else { throw error }
       return try exchange(request)
     }
@@ -72,7 +74,8 @@ package final class ControlClient {
     do throws(ClientError) {
       try connection.send(request)
     } catch {
-      // A server that refuses a body may answer and close before it has read all of it: the answer says more than the broken pipe.
+      // A server that refuses a body may answer and close before it has read all of it: the answer says more
+      // than the broken pipe.
       guard let response = try? Response(from: connection) else { throw error }
       self.connection = nil
       return response

@@ -1,4 +1,5 @@
-/// Where the client looks for the daemon: `JOBQ_SOCKET`; then the person's own, if that path exists, even where nobody answers, so that a job
+/// Where the client looks for the daemon: `JOBQ_SOCKET`; then the person's own, if that path exists, even where
+/// nobody answers, so that a job
 /// never goes to the system's queue in silence; then the system's.
 package enum SocketLocation {
   package static let system = "/run/jobq/jobq.sock"

@@ -3,7 +3,8 @@ import FoundationEssentials
 import Glibc
 import JobModel
 
-/// `jobq enqueue --from`: jobs by the line, sent a thousand at a time, each thousand all or nothing. The file is never held whole.
+/// `jobq enqueue --from`: jobs by the line, sent a thousand at a time, each thousand all or nothing. The file is
+/// never held whole.
 struct BulkEnqueue {
   let client: ControlClient
   let json: Bool

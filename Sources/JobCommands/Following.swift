@@ -23,7 +23,8 @@ struct Following {
     }
   }
 
-  /// Writes the job's output as it comes, attempt by attempt, until the job has ended. After a restart of the daemon it goes on at the
+  /// Writes the job's output as it comes, attempt by attempt, until the job has ended. After a restart of the
+  /// daemon it goes on at the
   /// byte where it was.
   /// - Parameters:
   ///   - stream: as the API has it, or nil.

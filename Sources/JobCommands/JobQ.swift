@@ -30,7 +30,7 @@ package struct JobQ: ParsableCommand {
     // A reader that has gone (`jobq list | head`) is no error of ours. signal(7).
     signal(SIGPIPE, SIG_DFL)
     do {
-      var command = try parseAsRoot(CommandWords.separated(arguments))
+      var command = try parseAsRoot(try CommandWords.separated(arguments))
       try command.run()
       try Output.flush()
       Glibc.exit(0)
@@ -51,7 +51,8 @@ package struct JobQ: ParsableCommand {
   }
 }
 
-/// An end of the command that is no success: what to say on standard error (nothing where it is empty), and the exit code.
+/// An end of the command that is no success: what to say on standard error (nothing where it is empty), and the
+/// exit code.
 struct Failure: Error {
   var code: Int32
   var message: String

@@ -2,7 +2,8 @@ import ControlClient
 import Glibc
 import JobModel
 
-/// Goes on over a restart of the daemon: 30 s from the moment that it went away, with a pause between tries that grows from 50 ms to a second.
+/// Goes on over a restart of the daemon: 30 s from the moment that it went away, with a pause between tries that
+/// grows from 50 ms to a second.
 struct Patience {
   private static let limit: Int64 = 30_000
   /// When the daemon went away; nil while it answers.

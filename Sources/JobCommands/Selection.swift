@@ -62,9 +62,11 @@ protocol JobVerb: ParsableCommand {
 }
 
 extension JobVerb {
-  /// Does it to all of them. One that is refused does not keep the others from it: it is said, and the first refusal's code is the exit code.
+  mutating func validate() throws { try selection.requireSome() }
+
+  /// Does it to all of them. One that is refused does not keep the others from it: it is said, and the first
+  /// refusal's code is the exit code.
   mutating func run() throws {
-    try selection.requireSome()
     let client = daemon.client()
     var code: Int32 = 0
     for id in try selection.resolve(client) {

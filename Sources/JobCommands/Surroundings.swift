@@ -42,7 +42,8 @@ enum Surroundings {
   /// The variables that a job is given.
   /// - Parameters:
   ///   - named: `K=V`, or `K` for the caller's own value.
-  ///   - isOwnDaemon: the daemon runs as the caller, whose HOME, USER and SHELL are then right for the job. Asked only where it matters.
+  ///   - isOwnDaemon: the daemon runs as the caller, whose HOME, USER and SHELL are then right for the job.
+  ///     Asked only where it matters.
   static func jobEnvironment(
     named: [String], inheritAll: Bool, all: [(name: String, value: String)], isOwnDaemon: () throws -> Bool
   ) throws -> [String: String] {

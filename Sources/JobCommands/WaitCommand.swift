@@ -18,8 +18,9 @@ struct WaitCommand: ParsableCommand {
     transform: Value.span)
   var timeout: TimeSpan?
 
+  mutating func validate() throws { try selection.requireSome() }
+
   mutating func run() throws {
-    try selection.requireSome()
     let client = daemon.client()
     var following = Following(client)
     let deadline = timeout.map { Words.now() + $0 }

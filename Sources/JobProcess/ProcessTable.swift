@@ -1,6 +1,7 @@
 import Glibc
 
-/// A process as /proc/PID/stat has it, proc(5). Two entries are equal where they are of one process, whatever it did meanwhile.
+/// A process as /proc/PID/stat has it, proc(5). Two entries are equal where they are of one process, whatever it
+/// did meanwhile.
 struct ProcessEntry: Hashable, Sendable {
   var pid: pid_t
   var parent: pid_t
@@ -26,7 +27,8 @@ enum ProcessTable {
     return parse(text, pid: pid)
   }
 
-  /// The name of the program stands in parentheses and may hold any byte, these too: the fields follow the last of them.
+  /// The name of the program stands in parentheses and may hold any byte, these too: the fields follow the last
+  /// of them.
   static func parse(_ text: [UInt8], pid: pid_t) -> ProcessEntry? {
     guard let close = text.lastIndex(of: UInt8(ascii: ")")) else { return nil }
     let fields = text[(close + 1)...].split(separator: UInt8(ascii: " "), maxSplits: 20)
@@ -62,8 +64,10 @@ enum ProcessTable {
     return nil
   }
 
-  /// The children of this process: its own and those it adopted. Each thread has a list of those that it made; an adopted one is in
-  /// the first thread's. A list is complete as long as nobody else takes children away meanwhile, and only the caller reaps.
+  /// The children of this process: its own and those it adopted. Each thread has a list of those that it made;
+  /// an adopted one is in
+  /// the first thread's. A list is complete as long as nobody else takes children away meanwhile, and only the
+  /// caller reaps.
   static func children() -> [pid_t] {
     var children: [pid_t] = []
     for thread in pids(in: "/proc/self/task") {

@@ -11,7 +11,8 @@ final class RunningAttempt {
   /// With a cgroup: open from when the leader ended and others had not.
   var cgroupEvents: Descriptor?
 
-  /// Without one: how far its end has come, which processes are waited for, and the number of the sweep that may say so.
+  /// Without one: how far its end has come, which processes are waited for, and the number of the sweep that
+  /// may say so.
   var stage = SessionTree.Stage.look
   var members: [Descriptor] = []
   var membersAlive = 0

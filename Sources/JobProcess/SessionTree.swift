@@ -1,6 +1,7 @@
 import Glibc
 
-/// The processes of an attempt where no cgroup holds them: the leader and its session, those that carry the mark, and all that descend from one of them.
+/// The processes of an attempt where no cgroup holds them: the leader and its session, those that carry the mark,
+/// and all that descend from one of them.
 struct SessionTree: Sendable {
   /// How far an attempt's end has come: what is done to each process that is found.
   enum Stage: Int, Comparable, Sendable {
@@ -17,10 +18,12 @@ struct SessionTree: Sendable {
   /// Whether orphans come to this process; else the mark is looked for in every process.
   let adoptsOrphans: Bool
 
-  /// Passes are repeated while they find new processes. A tree that forks faster than that is met again at the next sweep.
+  /// Passes are repeated while they find new processes. A tree that forks faster than that is met again at the
+  /// next sweep.
   private static let mostPasses = 16
 
-  /// Does what the stage asks to every process of the tree but a dead leader, until a pass over /proc finds none that is new. Answers those that
+  /// Does what the stage asks to every process of the tree but a dead leader, until a pass over /proc finds
+  /// none that is new. Answers those that
   /// were alive, to be waited for; the leader is not among them. Blocks for some milliseconds.
   func sweep(_ stage: Stage) -> [Descriptor] {
     var found: [ProcessEntry: HeldProcess] = [:]

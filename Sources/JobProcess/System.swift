@@ -1,7 +1,8 @@
 import CJobProcess
 import Glibc
 
-/// System calls, each behind one function that calls again when a signal interrupts and throws errno with the call's name.
+/// System calls, each behind one function that calls again when a signal interrupts and throws errno with the
+/// call's name.
 enum System {
   static func check(_ call: String, _ body: () -> Int32) throws(Failure) -> Int32 {
     while true {
@@ -126,7 +127,8 @@ enum System {
     return (read, write)
   }
 
-  /// Moves bytes from a pipe to a file at its position, without copying them through this process: splice(2). 0: no writer is left.
+  /// Moves bytes from a pipe to a file at its position, without copying them through this process: splice(2).
+  /// 0: no writer is left.
   static func splice(_ pipe: Descriptor, to file: Descriptor, max: Int) throws(Failure) -> Int {
     try check("splice") { jobq_splice(pipe.raw, file.raw, max) }
   }

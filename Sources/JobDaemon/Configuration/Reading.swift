@@ -15,7 +15,8 @@ struct Reading<Value> {
     self.parse = parse
   }
 
-  /// A value that is written as one word or text. What its characters say counts, not YAML's guess at a type: `0660` stays `0660`.
+  /// A value that is written as one word or text. What its characters say counts, not YAML's guess at a type:
+  /// `0660` stays `0660`.
   static func scalar(_ expected: String, _ parse: @escaping (String) -> Value?) -> Reading {
     Reading(expected) { node in node.text.flatMap(parse) }
   }
