@@ -36,9 +36,10 @@ struct LeftoverSweep: Sendable {
       while !found.processes.isEmpty {
         directories.formUnion(found.cgroups)
         for directory in found.cgroups { Self.cgroup(at: directory)?.kill() }
-        signal(found) { $0.send(SIGSTOP) }
-        let killed = signal(found) { $0.send(SIGKILL) }
+        let killed = signal(found) { $0.killWithGroup() }
         wait(for: killed, until: deadline)
+        // Who forks faster than it can be held is looked for again, with a pause.
+        if killed.isEmpty { usleep(10_000) }
         found = find(leftovers, mounts)
         if System.monotonicNow() >= deadline { break }
       }
@@ -102,7 +103,6 @@ struct LeftoverSweep: Sendable {
     return nil
   }
 
-  @discardableResult
   private func signal(_ found: Found, _ send: (HeldProcess) -> Void) -> [HeldProcess] {
     let held = found.processes.keys.compactMap { HeldProcess($0) }
     for process in held { send(process) }

@@ -76,18 +76,18 @@ struct LogFiles {
     // First the later segments: if one begins meanwhile, the head is full, and nothing seems to be missing.
     var tail: [(start: Int64, quarter: Int64)] = []
     var segments: [LogLayout.Segment] = []
-    if let place = try Self.ifThere({ () throws(Failure) in try System.openDirectory(names.tail, at: shard.raw) }) {
+    if let place = try Self.ifThere({ () throws(Failure) in try System.openDirectory(names.tail, at: shard) }) {
       tail = try System.names(in: place).compactMap(LogNames.segment(named:)).sorted { $0.start < $1.start }
       for (start, quarter) in tail {
         let file = try System.open(
-          LogNames.segment(start: start, quarter: quarter), at: place.raw, O_RDONLY | O_NOFOLLOW)
+          LogNames.segment(start: start, quarter: quarter), at: place, O_RDONLY | O_NOFOLLOW)
         files.append((start, file))
         segments.append(LogLayout.Segment(start: start, length: try System.size(file)))
       }
     }
     var length: Int64 = 0
     if let head = try Self.ifThere({ () throws(Failure) in
-      try System.open(names.head, at: shard.raw, O_RDONLY | O_NOFOLLOW)
+      try System.open(names.head, at: shard, O_RDONLY | O_NOFOLLOW)
     }) {
       length = try System.size(head)
       files.insert((0, head), at: 0)

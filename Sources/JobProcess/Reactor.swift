@@ -9,8 +9,8 @@ final class Reactor: Sendable {
   enum Command: Sendable {
     case adopt(SpawnedAttempt)
     case cancel(serial: UInt64)
-    /// A sweep of a tree without cgroup is done; these are the processes that were alive.
-    case swept(serial: UInt64, sweep: UInt64, living: [Descriptor])
+    /// The sweep of this number of a tree without cgroup is done.
+    case swept(serial: UInt64, number: UInt64, SessionTree.Sweep)
     case limitGrace(TimeSpan)
     case abandonUnkillable
     case stop(@Sendable () -> Void)

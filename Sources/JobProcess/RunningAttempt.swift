@@ -17,6 +17,8 @@ final class RunningAttempt {
   var members: [Descriptor] = []
   var membersAlive = 0
   var sweep: UInt64 = 0
+  /// In how many milliseconds to look again, where no process's end will tell.
+  var checkPause: Int64 = 10
 
   struct Output {
     var stream: LogStream

@@ -100,7 +100,8 @@ final class Spawner: Sendable {
       let child = try spawn(plan, mark, ends, directory, spawner)
       let leader =
         ProcessTable.entry(child.pid)
-        ?? ProcessEntry(pid: child.pid, parent: getpid(), session: child.pid, startTime: 0, isZombie: false)
+        ?? ProcessEntry(
+          pid: child.pid, parent: getpid(), group: child.pid, session: child.pid, startTime: 0, isZombie: false)
       launch.started(StartedProcess(pid: child.pid, startTime: leader.startTime, bootID: bootID))
       hand(
         SpawnedAttempt(
@@ -185,7 +186,7 @@ final class Spawner: Sendable {
   /// A file in memory that holds the input, opened anew for reading: nobody has to write while the job reads.
   private static func inputFile(_ data: Data) throws(Failure) -> Descriptor {
     let file = Descriptor(try System.check("memfd_create") { unsafe jobq_memory_file("jobq-stdin") })
-    try System.write(data, to: file.raw)
+    try System.write(data, to: file)
     return try System.open("/proc/self/fd/\(file.raw)", O_RDONLY).aboveStandard()
   }
 }
