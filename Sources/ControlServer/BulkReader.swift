@@ -1,7 +1,8 @@
 import JobModel
 import NIOCore
 
-/// Reads jobs from newline-delimited JSON as it arrives. At any time it holds the jobs read so far and the beginning of one line:
+/// Reads jobs from newline-delimited JSON as it arrives. At any time it holds the jobs read so far and the
+/// beginning of one line:
 /// the text itself is never kept.
 struct BulkReader: Sendable {
   private(set) var requests: [JobRequest] = []

@@ -4,7 +4,8 @@ import NIOCore
 import NIOHTTP1
 import Supervisor
 
-/// One connection: takes its requests one after the other, runs each in a task of its own, and writes the replies in order. The pipeline
+/// One connection: takes its requests one after the other, runs each in a task of its own, and writes the replies
+/// in order. The pipeline
 /// handler before it holds the next request back until the reply to this one has been written.
 ///
 /// All of it happens on the connection's event loop.
@@ -298,7 +299,8 @@ final class ConnectionHandler: ChannelInboundHandler {
       if wasRead || isInputClosed {
         written.futureResult.whenComplete { _ in close() }
       } else {
-        // Closed at once with unread bytes, the client could be told of the reset before the reply. It has a moment to read.
+        // Closed at once with unread bytes, the client could be told of the reset before the reply. It has
+        // a moment to read.
         context.channel.setOption(.autoRead, value: true).whenFailure { _ in }
         timer?.cancel()
         timer = context.eventLoop.scheduleTask(in: .milliseconds(limits.linger.milliseconds), close)

@@ -95,7 +95,8 @@ package final class ControlServer: Sendable {
     return (try? await running.group.next().submit { true }.get()) ?? false
   }
 
-  /// Accepts no more, ends streams and waits, lets other requests under way be answered for `span`, and closes everything. A second call does
+  /// Accepts no more, ends streams and waits, lets other requests under way be answered for `span`, and closes
+  /// everything. A second call does
   /// nothing.
   package func stop(within span: TimeSpan) async {
     let taken = phase.withLock { phase in

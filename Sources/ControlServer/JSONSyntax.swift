@@ -1,6 +1,7 @@
 import JobModel
 
-/// Reads a JSON text (RFC 8259) for what is wrong with it. The decoder of FoundationEssentials says that a text is no JSON, and
+/// Reads a JSON text (RFC 8259) for what is wrong with it. The decoder of FoundationEssentials says that a text
+/// is no JSON, and
 /// that a number does not fit, but not where; this says where. It runs only once the decoder has refused.
 struct JSONSyntax {
   struct Fault: Error, Hashable {

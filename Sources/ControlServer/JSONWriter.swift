@@ -1,7 +1,8 @@
 import JobModel
 import NIOCore
 
-/// Writes the model's Codable forms as compact JSON (RFC 8259), the fields in the order in which the type encodes them, the keys of
+/// Writes the model's Codable forms as compact JSON (RFC 8259), the fields in the order in which the type encodes
+/// them, the keys of
 /// dictionaries sorted: the same value gives the same bytes.
 ///
 /// Foundation's encoder builds a tree first and shuffles its keys; a job took it 31 µs, and takes this one 5.
@@ -14,7 +15,8 @@ enum JSONWriter {
   }
 }
 
-/// The text so far, and which objects and arrays are still open. A container of Codable is never told that it is done; it is when
+/// The text so far, and which objects and arrays are still open. A container of Codable is never told that it is
+/// done; it is when
 /// its parent writes on, or when the value that opened it has been encoded.
 private final class JSONOutput {
   private(set) var buffer: ByteBuffer

@@ -1,7 +1,9 @@
 import NIOCore
 
-/// Runs tasks on an event loop. A request's task that prefers it begins, goes on after each await, and writes its reply on the thread that
-/// holds its connection: no hop to the pool and back. Actors without an executor of their own run on it too, for that task.
+/// Runs tasks on an event loop. A request's task that prefers it begins, goes on after each await, and writes its
+/// reply on the thread that
+/// holds its connection: no hop to the pool and back. Actors without an executor of their own run on it too, for
+/// that task.
 final class LoopExecutor: TaskExecutor {
   private let loop: any EventLoop
 

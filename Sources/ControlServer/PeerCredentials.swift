@@ -2,7 +2,8 @@ import Glibc
 import JobModel
 import NIOCore
 
-/// Who is at the other end, as the kernel saw it at connect(2): SO_PEERCRED, unix(7). The layout is `struct ucred`'s, which
+/// Who is at the other end, as the kernel saw it at connect(2): SO_PEERCRED, unix(7). The layout is `struct
+/// ucred`'s, which
 /// glibc shows only under _GNU_SOURCE, and so not to Swift.
 struct PeerCredentials: Sendable, Hashable {
   var pid: Int32

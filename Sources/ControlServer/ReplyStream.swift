@@ -3,7 +3,8 @@ import NIOCore
 import NIOHTTP1
 import Synchronization
 
-/// The body of a reply that comes in pieces. A write returns when the kernel has taken the piece: a client that reads slowly slows its
+/// The body of a reply that comes in pieces. A write returns when the kernel has taken the piece: a client that
+/// reads slowly slows its
 /// route down, and nothing piles up here.
 final class ReplyStream: Sendable {
   private struct State {
@@ -23,7 +24,8 @@ final class ReplyStream: Sendable {
     try await channel.writeAndFlush(HTTPServerResponsePart.body(.byteBuffer(piece))).get()
   }
 
-  /// Writes `piece` whenever nothing else was written for this long, until the stream ends: so that a client that has gone is noticed.
+  /// Writes `piece` whenever nothing else was written for this long, until the stream ends: so that a client
+  /// that has gone is noticed.
   func repeatWhileQuiet(_ piece: ByteBuffer, every span: TimeSpan) {
     let delay = TimeAmount.milliseconds(span.milliseconds)
     let beat = channel.eventLoop.scheduleRepeatedTask(initialDelay: delay, delay: delay) { [channel, self] _ in

@@ -52,7 +52,8 @@ struct Route: Sendable {
   }
 }
 
-/// Finds the route of a request. Some twenty routes are looked through in order: that costs less than what a cleverer structure would save.
+/// Finds the route of a request. Some twenty routes are looked through in order: that costs less than what a
+/// cleverer structure would save.
 struct Router: Sendable {
   enum Match: Sendable {
     case route(Route, captures: [String])

@@ -43,7 +43,8 @@ enum ProcessTable {
       isZombie: state == UInt8(ascii: "Z") || state == UInt8(ascii: "X"))
   }
 
-  /// Every process that can be seen. `met` is called with each as it is read: what lives only for a moment is gone once all are.
+  /// Every process that can be seen. `met` is called with each as it is read: what lives only for a moment is
+  /// gone once all are.
   static func read(met: (ProcessEntry) -> Void = { _ in }) -> [pid_t: ProcessEntry] {
     var entries: [pid_t: ProcessEntry] = [:]
     for pid in pids(in: "/proc") {
@@ -123,7 +124,8 @@ struct HeldProcess: Sendable {
 
   func send(_ signal: Int32) { Kernel.signal(descriptor.raw, signal) }
 
-  /// KILL to it and to its whole group, in which nothing forks meanwhile: that reaches processes that live too short to be found. The group's
+  /// KILL to it and to its whole group, in which nothing forks meanwhile: that reaches processes that live too
+  /// short to be found. The group's
   /// number is its own as long as one of it is there, and this one is stopped.
   func killWithGroup() {
     send(SIGSTOP)

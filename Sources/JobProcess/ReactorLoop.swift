@@ -314,7 +314,8 @@ final class ReactorLoop {
     for member in sweep.living where (try? watch(member, .member, of: attempt.serial, .readableOnce)) != nil {
       attempt.membersAlive += 1
     }
-    // Where orphans come to this process its list of children is the better witness: in /proc a pass may miss what lives only for a moment.
+    // Where orphans come to this process its list of children is the better witness: in /proc a pass may miss
+    // what lives only for a moment.
     let isGone = sweep.isEmpty && !parts.adoptsOrphans
     if attempt.membersAlive == 0, !isGone {
       // Nobody's end will tell: this looks, less and less often.

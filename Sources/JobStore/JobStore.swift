@@ -8,8 +8,11 @@ package import JobModel
 ///
 /// All methods may be called from any task; none blocks the cooperative pool; cancelling the calling task does
 /// not undo or
-/// shorten what was asked. After each commit, before the callers are answered, `onCommit` is called on the
-/// store's own thread with the changes in commit order.
+/// shorten what was asked. After each commit that changed the state of a job, before the callers are answered,
+/// `onCommit` is called on
+/// the store's own thread with the changes in commit order. Calls that wait at the same time may share a commit,
+/// in any order; calls
+/// of which one was answered before the other began are done in that order.
 package protocol JobStore: Sendable {
   /// The store's own identity, a UUID in lower case, made with it. It marks the processes of its jobs.
   var identity: String { get }
@@ -22,8 +25,11 @@ package protocol JobStore: Sendable {
 
   /// Adds jobs, all or none. A job whose unique key a live job has, or whose request id was used within 24
   /// hours, is not added:
-  /// the existing one answers. A job of which an `after` dependency has already not succeeded is added as `cancelled`.
-  /// - Throws: `StoreError.unknownDependency` where `after` or `after_any` names a job that is not there.
+  /// the existing one answers, whatever else the new one would be. A job of which an `after` dependency has
+  /// already not succeeded is added
+  /// as `cancelled`.
+  /// - Throws: `.unknownDependency` where `after` or `after_any` of one that would be added names a job that is
+  ///   not there.
   func enqueue(_ specs: [JobSpec], at moment: Moment) async throws(StoreError) -> [Enqueued]
 
   // MARK: Reading
@@ -39,15 +45,22 @@ package protocol JobStore: Sendable {
   /// A waiting job ends `cancelled`; a running one is marked `cancelling`.
   /// - Throws: `.noSuchJob`, `.wrongState` where it has ended.
   func cancel(_ id: JobID, at moment: Moment) async throws(StoreError) -> Job
+  /// Sets a waiting job aside; one that is held already stays as it is.
+  /// - Throws: `.noSuchJob`, `.wrongState` where it runs or has ended.
   func hold(_ id: JobID, at moment: Moment) async throws(StoreError) -> Job
+  /// Puts a held job where it belongs now.
+  /// - Throws: `.noSuchJob`, `.wrongState` where it is not held.
   func release(_ id: JobID, at moment: Moment) async throws(StoreError) -> Job
   /// Puts an ended job back. Its dependencies are ignored; `max_attempts` becomes attempt + 1 + retries. With
   /// `dependents`, jobs that its end
-  /// cancelled (directly or through others) wait for it again.
-  /// - Throws: `.wrongState`; `.uniqueKeyTaken` where a live job has its key.
+  /// cancelled (directly or through others) wait for it again, but for those that another dependency, which has
+  /// not succeeded either, would
+  /// cancel at once.
+  /// - Throws: `.noSuchJob`; `.wrongState` where it has not ended; `.uniqueKeyTaken` where a live job has its
+  ///   key, or that of a dependent.
   func retry(_ id: JobID, withDependents: Bool, at moment: Moment) async throws(StoreError) -> Job
   /// Takes an ended or waiting job out of the store.
-  /// - Throws: `.wrongState` where it runs or a live job depends on it.
+  /// - Throws: `.noSuchJob`; `.wrongState` where it runs; `.hasDependents` where a live job depends on it.
   func remove(_ id: JobID, at moment: Moment) async throws(StoreError)
   /// Makes the queue if need be.
   func update(queue: String, _ patch: QueuePatch) async throws(StoreError) -> QueueInfo
@@ -89,7 +102,9 @@ package protocol JobStore: Sendable {
   /// (three in a row fail it) where the
   /// earlier daemon died without having begun a stop, in this boot, within five minutes of the attempt's start;
   /// a death that
-  /// does not count resets the row.
+  /// does not count resets the row. When the daemon died is not known: the time of this call stands for it.
+  /// Attempts that do not run any
+  /// more are left out.
   func interrupt(_ leftovers: [Leftover], at moment: Moment) async throws(StoreError)
   /// Notes that a stop has begun: a death from here on counts against no job.
   func noteStopping() async throws(StoreError)
@@ -144,6 +159,7 @@ package struct ClaimRequest: Sendable, Hashable {
 package struct ClaimedAttempt: Sendable, Hashable {
   package var id: JobID
   package var attempt: Int
+  /// What was enqueued, without what only matters until then: its start, its hold and its request id.
   package var spec: JobSpec
   package var startedAt: Timestamp
 

@@ -143,8 +143,10 @@ final class Writer {
       return answer
     } catch {
       // After FULL, IOERR or NOMEM SQLite may have rolled everything back
-      // (https://www.sqlite.org/lang_transaction.html).
-      if connection.isAutocommit { throw error is SQLiteError ? error : SQLiteError.lostTransaction(path) }
+      // (https://www.sqlite.org/lang_transaction.html). After a failed
+      // write the others of the group may not be acknowledged either.
+      if let failure = error as? SQLiteError, connection.isAutocommit || failure.isWriteFailure { throw failure }
+      if connection.isAutocommit { throw SQLiteError.lostTransaction(path) }
       table.rollBack(to: before)
       if isAlone {
         try statements[.rollback].run()
@@ -212,8 +214,11 @@ final class Writer {
 }
 
 extension SQLiteError {
+  /// SQLITE_IOERR.
+  private static let ioError: Int32 = 10
+
   /// A write or sync of which it is not known what has reached the disk. A full disk is none: it has refused.
-  fileprivate var isWriteFailure: Bool { primaryCode == 10 }
+  fileprivate var isWriteFailure: Bool { primaryCode == Self.ioError }
 
   fileprivate static func lostTransaction(_ path: String) -> SQLiteError {
     SQLiteError(code: 1, message: "the transaction was rolled back", doing: path)

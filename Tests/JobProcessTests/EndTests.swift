@@ -5,7 +5,8 @@ import Testing
 @testable import JobProcess
 
 @Suite("How a tree is ended", .serialized) struct EndTests {
-  /// A tree that will not go: the leader, a child, and one that left the session by a double fork, all deaf to TERM. It says `ready`.
+  /// A tree that will not go: the leader, a child, and one that left the session by a double fork, all deaf to
+  /// TERM. It says `ready`.
   static func stubborn(_ token: String) -> String {
     """
     trap '' TERM
@@ -164,7 +165,8 @@ import Testing
   }
 
   static func endForkingTree(on stage: Stage) async throws {
-    // Each lives for four milliseconds and is followed by another; all are deaf to TERM. After twenty seconds they would stop.
+    // Each lives for four milliseconds and is followed by another; all are deaf to TERM. After twenty seconds
+    // they would stop.
     let plan = stage.plan([
       "perl", "-e",
       """

@@ -84,8 +84,9 @@ private final class Bench {
       #expect(answers == (0..<6).map { "\($0): \($0 % 2 == 0 ? refusedCode : "1")" })
       #expect(commits.map { $0.map(\.queue) } == [["q", "q", "q"]])
       bench.writer.close()
-      let overview = try await overview(of: directory)
+      let (overview, jobs) = try await contents(of: directory)
       #expect(overview.queues.map(\.name) == ["q"] && overview.counts[.queued] == 3)
+      #expect(jobs.map(\.queue) == ["q", "q", "q"])
     }
   }
 
@@ -126,6 +127,31 @@ private final class Bench {
     }
   }
 
+  @Test("after a failed sync nothing is acknowledged until all of the log has reached the database, synced")
+  func failedSync() async throws {
+    try await withDirectory { directory in
+      let bench = try Bench(directory)
+      #expect(bench.commit([Bench.add("first", .command())]).answers == ["first: 1"])
+      let failed = "\(StoreError.Code.storage(.failed))"
+      // The sync of the commit, and then that of the repair.
+      sync_fail(directory, 2)
+      let lost = bench.commit([Bench.add("a", .command()), Bench.add("b", .command())])
+      #expect(lost.answers == ["a: \(failed)", "b: \(failed)"] && lost.commits.isEmpty)
+      let refused = bench.commit([Bench.claim(1), Bench.add("c", .command())])
+      #expect(refused.answers == ["claim: \(failed)", "c: \(failed)"] && refused.commits.isEmpty)
+      var log = stat()
+      #expect(stat(directory + "/jobq.db-wal", &log) == 0 && log.st_size > 0)
+      let before = sync_count(directory)
+      #expect(bench.commit([Bench.add("d", .command())]).answers == ["d: 1"])
+      #expect(
+        sync_count(directory) - before == 4, "of the log, of the database, of the new log's head, and of the commit")
+      #expect(stat(directory + "/jobq.db-wal", &log) == 0 && log.st_size < 100_000, "the log began anew")
+      bench.writer.close()
+      let (overview, jobs) = try await contents(of: directory)
+      #expect(overview.counts.total == 2 && jobs.count == 2)
+    }
+  }
+
   @Test("damage that was met stops every write from then on")
   func damage() async throws {
     try await withDirectory { directory in
@@ -141,11 +167,13 @@ private final class Bench {
     }
   }
 
-  private func overview(of directory: String) async throws -> StoreOverview {
+  /// What a daemon finds that starts now.
+  private func contents(of directory: String) async throws -> (StoreOverview, [Job]) {
     let store = try await SQLiteJobStore.open(directory: directory)
     let overview = try await store.overview()
+    let jobs = try await store.jobs(JobFilter()).jobs
     await store.close()
-    return overview
+    return (overview, jobs)
   }
 
   @Test("an acknowledged change has been synced; claims of jobs that simply run again, notes and due times are not")
