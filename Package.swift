@@ -71,7 +71,7 @@ let package = Package(
     .target(
       name: "ControlServer",
       dependencies: [
-        "JobModel", "Supervisor",
+        "JobModel", "JobProcess", "JobStore", "Supervisor",
         .product(name: "DequeModule", package: "swift-collections"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),

@@ -23,7 +23,7 @@
 #define CLONE_INTO_CGROUP 0x200000000ULL
 #endif
 
-enum { spawner_count = 64, stack_size = 64 << 10, kernel_signals = 64 };
+enum { spawner_count = 256, stack_size = 64 << 10, kernel_signals = 64 };
 
 static struct {
   atomic_bool used;

@@ -13,14 +13,15 @@ struct ScheduleNextCommand: ParsableCommand {
         jobq schedule next '15 3 * * mon-fri' --timezone Europe/Berlin --count 5
         jobq schedule next '@every 90s'
 
-      Where the clocks are set forward, a fixed time in the missing hour is due at the first instant after it; where they are set \
-      back, at its first occurrence only. What has a * at the beginning of its minutes or hours runs by the clock: in both of two \
-      doubled hours, and not in a missing one.
+      Where the clocks are set forward, a fixed time in the missing hour is due at the first instant after it; where \
+      they are set back, at its first occurrence only. What has a * at the beginning of its minutes or hours runs by \
+      the clock: in both of two doubled hours, and not in a missing one.
       """)
 
   @Argument(
     help: ArgumentHelp(
-      "Five fields (minute, hour, day of month, month, day of week), or @hourly, @daily, @weekly, @monthly, @yearly, @every SPAN.",
+      "Five fields (minute, hour, day of month, month, day of week), or @hourly, @daily, @weekly, @monthly, @yearly, "
+        + "@every SPAN.",
       valueName: "CRON"))
   var expression: String
 
@@ -31,18 +32,27 @@ struct ScheduleNextCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Print what is due after this time: RFC 3339, or HH:MM[:SS] today in the zone. @every is measured from it. (default: now)",
+      "Print what is due after this time: RFC 3339, or HH:MM[:SS] today in the zone. @every is measured from it. "
+        + "(default: now)",
       valueName: "TIME"))
   var from: String?
 
-  @Option(help: ArgumentHelp("How many due times to print, 1 to 10000.", valueName: "N"))
+  @Option(parsing: .unconditional, help: ArgumentHelp("How many due times to print, 1 to 10000.", valueName: "N"))
   var count = 1
 
   @Flag(help: "Print a JSON array.")
   var json = false
 
+  /// Here and not in `run`, so that a mistake is told beside this verb's usage.
+  func validate() throws {
+    guard (1...10_000).contains(count) else {
+      throw ValidationError("--count: \(count) is out of range; 1 to 10000 is expected")
+    }
+    _ = try schedule(now: Self.now)
+  }
+
   func run() throws {
-    let times = try dueTimes(now: Timestamp(milliseconds: Int64(Date().timeIntervalSince1970) * 1000))
+    let times = try dueTimes(now: Self.now)
     if json {
       print(String(decoding: try JSONEncoder().encode(times), as: UTF8.self))
     } else {
@@ -50,37 +60,37 @@ struct ScheduleNextCommand: ParsableCommand {
     }
   }
 
-  /// What is printed. Throws `ValidationError`, by which the program exits 64.
-  func dueTimes(now: Timestamp) throws(ValidationError) -> [String] {
-    guard (1...10_000).contains(count) else {
-      throw ValidationError("--count: \(count) is out of range; 1 to 10000 is expected")
-    }
-    let schedule: Schedule
-    let start: Timestamp
-    do {
-      let cron = try CronExpression(expression)
-      let zone = try TimeZoneFile().rules(of: timezone)
-      start = try from.map { try Self.time($0, in: zone, now: now) } ?? now
-      schedule = Schedule(cron, zone: zone, anchor: start)
-    } catch let error as CronError {
-      throw ValidationError("\"\(expression.printable)\" is no cron expression: \(error)")
-    } catch let error as TimeZoneError {
-      throw ValidationError("--timezone: \(error)")
-    } catch let error as ValidationError {
-      throw error
-    } catch {
-      throw ValidationError("\(error)")
-    }
+  /// In whole seconds, so that `@every` shows no fractions that nobody asked for.
+  private static var now: Timestamp { Timestamp(milliseconds: Int64(Date().timeIntervalSince1970) * 1000) }
 
-    let times = sequence(state: start) { (time: inout Timestamp) -> Timestamp? in
-      guard let next = schedule.next(after: time) else { return nil }
+  /// What is printed.
+  func dueTimes(now: Timestamp) throws(ValidationError) -> [String] {
+    let schedule = try schedule(now: now)
+    var times: [String] = []
+    var time = schedule.anchor
+    while times.count < count, let next = schedule.next(after: time) {
+      times.append(next.rfc3339(offset: schedule.zone.utcOffset(at: next)))
       time = next
-      return next
-    }.prefix(count).map { $0.rfc3339(offset: schedule.zone.utcOffset(at: $0)) }
+    }
     guard !times.isEmpty else {
-      throw ValidationError("\"\(expression.printable)\" is never due in \(timezone) after \(start.rfc3339(offset: 0))")
+      throw ValidationError(
+        "\"\(expression.printable)\" is never due in \(timezone) after \(schedule.anchor.rfc3339(offset: 0))")
     }
     return times
+  }
+
+  /// What is asked for, from its anchor on. Throws `ValidationError`, by which the program exits 64.
+  private func schedule(now: Timestamp) throws(ValidationError) -> Schedule {
+    let cron: CronExpression
+    let zone: TimeZoneRules
+    do throws(CronError) { cron = try CronExpression(expression) } catch {
+      throw ValidationError("\"\(expression.printable)\" is no cron expression: \(error)")
+    }
+    do throws(TimeZoneError) { zone = try TimeZoneFile().rules(of: timezone) } catch {
+      throw ValidationError("--timezone: \(error)")
+    }
+    let start = try from.map { text throws(ValidationError) in try Self.time(text, in: zone, now: now) } ?? now
+    return Schedule(cron, zone: zone, anchor: start)
   }
 
   /// RFC 3339, or a time of the day that it is in the zone.

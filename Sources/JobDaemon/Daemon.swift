@@ -86,7 +86,8 @@ private struct Parts: Sendable {
       service: JobService(supervisor: supervisor, pid: getpid()), logger: log.logger("server"))
   }
 
-  /// Starts everything, waits for the end, and stops it in the reverse order: the supervisor first, so that clients are answered while jobs
+  /// Starts everything, waits for the end, and stops it in the reverse order: the supervisor first, so that
+  /// clients are answered while jobs
   /// end; then the server; the store last, when nobody is left to ask it.
   func run(_ logger: Logger) async throws(StartError) {
     do throws(ControlServerError) {

@@ -4,14 +4,16 @@ import ServiceLifecycle
 import Supervisor
 import UnixSignals
 
-/// What the daemon does on signals: TERM and INT stop it, a second one ends the grace of running attempts at once, HUP reloads.
+/// What the daemon does on signals: TERM and INT stop it, a second one ends the grace of running attempts at
+/// once, HUP reloads.
 struct Lifecycle: Sendable {
   let supervisor: Supervisor
   let notifier: Notifier
   let logger: Logger
   let file: ConfigurationFile
 
-  /// Both durations bound a stop: what has not ended by then is given up. A job's own grace is at most 10 s at a stop; what KILL does not end
+  /// Both durations bound a stop: what has not ended by then is given up. A job's own grace is at most 10 s at
+  /// a stop; what KILL does not end
   /// within 5 s is left to the next start.
   func configuration(services: [any Service], grace: TimeSpan) -> ServiceGroupConfiguration {
     var configuration = ServiceGroupConfiguration(
@@ -47,7 +49,8 @@ struct Lifecycle: Sendable {
       logger.notice("the configuration was reloaded", metadata: ["file": "\(file.path)"])
       await notifier.send(.ready, .status("ready"))
     } catch {
-      logger.error("the configuration was not reloaded, and the one before stays in force:\n\(error)")
+      for complaint in error.description.split(separator: "\n") { logger.error("\(complaint)") }
+      logger.error("the configuration was not reloaded, and the one before stays in force")
       await notifier.send(.ready, .status("ready; the last reload was refused, see the log"))
     }
   }

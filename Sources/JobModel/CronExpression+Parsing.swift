@@ -1,6 +1,6 @@
 extension CronExpression {
-  /// Reads an expression. Throws `CronError` for anything that is none, for what other crons have and this one has not (seconds,
-  /// `L`, `W`, `#`, `?`, `@reboot`), and for days that never come, such as 31 February.
+  /// Reads an expression. Throws `CronError` for anything that is none, for what other crons have and this one has not
+  /// (seconds, `L`, `W`, `#`, `?`, `@reboot`), and for days that never come, such as 31 February.
   package init(_ text: some StringProtocol) throws(CronError) {
     guard text.utf8.count <= 1000 else { throw CronError(nil, "an expression has at most 1000 bytes") }
     let words = String(text).split { $0 == " " || $0 == "\t" }.map(String.init)
@@ -28,7 +28,8 @@ extension CronExpression {
     guard let fields = known[name] else {
       throw CronError(
         nil,
-        "\"\(words[0].printable)\" is none of @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly, @every SPAN"
+        "\"\(words[0].printable)\" is none of @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly, "
+          + "@every SPAN"
       )
     }
     guard words.count == 1 else { throw CronError(nil, "nothing is expected after \(name)") }

@@ -1,12 +1,14 @@
 /// When something recurs, in the words of crontab(5).
 ///
-/// Five fields with spaces between, `minute hour day-of-month month day-of-week`, each `*`, a value, a range `a-b`, a step
-/// `*/n` or `a-b/n`, or a list of them with commas. Months and weekdays may be named by their first three letters in any
-/// case; Sunday is 0 or 7, and `sun` is either, so that it may end a range (`fri-sun`). Or one of `@yearly` `@annually` `@monthly` `@weekly` `@daily`
-/// `@midnight` `@hourly`, or `@every` and a span (`@every 90s`), which is measured from an anchor.
+/// Five fields with spaces between, `minute hour day-of-month month day-of-week`: each `*`, a value, a range `a-b`, a
+/// step `*/n` or `a-b/n`, or a list of these with commas. Months and weekdays may be named by their first three letters
+/// in any case; Sunday is 0 or 7, and `sun` is either, so that it may end a range (`fri-sun`). Or one of `@yearly`
+/// `@annually` `@monthly` `@weekly` `@daily` `@midnight` `@hourly`. Or `@every` and a span (`@every 90s`), which is
+/// measured from an anchor.
 ///
-/// Where day of month and day of week are both restricted, either is enough: `0 0 13 * fri` is each 13th and each Friday. As in Vixie cron
-/// a field that begins with `*` is not restricted, `*/2` included: `0 0 */2 * mon` is each Monday on an odd day.
+/// Where day of month and day of week are both restricted, either is enough: `0 0 13 * fri` is each 13th and each
+/// Friday. As in Vixie cron a field that begins with `*` does not restrict in this sense, `*/2` included, and both must
+/// match: `0 0 */2 * mon` is each Monday on an odd day.
 package struct CronExpression: Sendable, Hashable, CustomStringConvertible {
   enum Timing: Sendable, Hashable {
     case fields(CronFields)
@@ -16,11 +18,6 @@ package struct CronExpression: Sendable, Hashable, CustomStringConvertible {
   /// As it was given, with single spaces.
   package let description: String
   let timing: Timing
-
-  init(description: String, timing: Timing) {
-    self.description = description
-    self.timing = timing
-  }
 }
 
 /// The five fields of a cron expression.
@@ -37,7 +34,8 @@ struct CronFields: Sendable, Hashable {
   /// beginning of its minutes or hours. It decides what happens where the clocks are changed, see `Schedule`.
   var isInterval: Bool { minutes.isStar || hours.isStar }
 
-  /// The days of a month on which the expression is due, as bits 1…31; `first` is the number of the month's first day.
+  /// The days of a month on which the expression is due, as bits 1…31; `first` is the number of the month's first
+  /// day.
   func days(inMonth month: Int, of year: Int, first: Int) -> UInt64 {
     guard months.contains(month) else { return 0 }
     // Each weekday's bit, week after week: after the shift bit d is the weekday of the month's day d.

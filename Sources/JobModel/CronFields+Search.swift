@@ -2,8 +2,8 @@ extension CronFields {
   /// The first minute that matches, from `lower` on and before `upper`, on a clock that nobody changes: seconds since
   /// 1970-01-01T00:00 as that clock shows them.
   ///
-  /// Looks at one mask for each month, not at each day: forty years, from one leap day that is a Monday to the next,
-  /// take some microseconds. Both bounds in the years 1 to 9999.
+  /// Looks at one mask for each month, not at each day: up to forty years, from one leap day that is a Sunday to the
+  /// next, take some microseconds. Both bounds lie in the years 1 to 9999.
   func firstMatch(from lower: Int64, before upper: Int64) -> Int64? {
     guard lower < upper else { return nil }
     let minute = (lower + 59).floorDivided(by: 60)

@@ -18,13 +18,6 @@ package struct TimeZoneRules: Sendable, Hashable {
     var offset: Int
   }
 
-  init(name: String, initialOffset: Int, changes: [Change], tail: PosixTimeZone?) {
-    self.name = name
-    self.initialOffset = initialOffset
-    self.changes = changes
-    self.tail = tail
-  }
-
   package static let utc = TimeZoneRules(name: "UTC", initialOffset: 0, changes: [], tail: nil)
 
   /// The offset in force, in seconds east of UTC.

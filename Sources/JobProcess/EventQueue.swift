@@ -1,7 +1,8 @@
 import CJobProcess
 import Glibc
 
-/// What descriptors have to tell, epoll(7). Each is watched under a number of the caller's, by which it is told. A descriptor that is closed
+/// What descriptors have to tell, epoll(7). Each is watched under a number of the caller's, by which it is told.
+/// A descriptor that is closed
 /// is watched no longer.
 struct EventQueue {
   enum Interest {

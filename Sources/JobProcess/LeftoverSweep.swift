@@ -3,8 +3,10 @@ import JobModel
 
 /// Ends what a dead daemon's attempts left behind. All of it blocks: it runs on a thread for that.
 ///
-/// A process is of this store where it carries the store's mark, is in a cgroup of the store's name, is the noted leader (pid, start time and
-/// boot id together) or of that leader's session, or descends from such a one. Every signal goes through a descriptor that was
+/// A process is of this store where it carries the store's mark, is in a cgroup of the store's name, is the noted
+/// leader (pid, start time and
+/// boot id together) or of that leader's session, or descends from such a one. Every signal goes through a
+/// descriptor that was
 /// opened before the process was looked at a second time: a recycled number is never signalled.
 struct LeftoverSweep: Sendable {
   let store: String
@@ -34,9 +36,10 @@ struct LeftoverSweep: Sendable {
       while !found.processes.isEmpty {
         directories.formUnion(found.cgroups)
         for directory in found.cgroups { Self.cgroup(at: directory)?.kill() }
-        signal(found) { $0.send(SIGSTOP) }
-        let killed = signal(found) { $0.send(SIGKILL) }
+        let killed = signal(found) { $0.killWithGroup() }
         wait(for: killed, until: deadline)
+        // Who forks faster than it can be held is looked for again, with a pause.
+        if killed.isEmpty { usleep(10_000) }
         found = find(leftovers, mounts)
         if System.monotonicNow() >= deadline { break }
       }
@@ -100,7 +103,6 @@ struct LeftoverSweep: Sendable {
     return nil
   }
 
-  @discardableResult
   private func signal(_ found: Found, _ send: (HeldProcess) -> Void) -> [HeldProcess] {
     let held = found.processes.keys.compactMap { HeldProcess($0) }
     for process in held { send(process) }

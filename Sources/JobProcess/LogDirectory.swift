@@ -1,7 +1,8 @@
 import Glibc
 package import JobModel
 
-/// The directory of the kept output: files 0600, directories 0700, no link followed. Reading and removing happen on a thread of its own.
+/// The directory of the kept output: files 0600, directories 0700, no link followed. Reading and removing happen
+/// on a thread of its own.
 package struct LogDirectory: Sendable {
   package let path: String
   let threads: WorkThreads
@@ -16,7 +17,8 @@ package struct LogDirectory: Sendable {
     }
   }
 
-  /// Makes the directory, 0700, where it is missing (its parent must be there), and takes others' rights to an existing one. Blocks.
+  /// Makes the directory, 0700, where it is missing (its parent must be there), and takes others' rights to an
+  /// existing one. Blocks.
   package func prepare() throws(ProcessError) {
     do throws(Failure) {
       do throws(Failure) {
@@ -39,7 +41,7 @@ package struct LogDirectory: Sendable {
       guard let shard = openShard(LogNames.shard(of: id)) else { return [] }
       return LogStream.allCases.filter {
         let names = LogNames(id, attempt: attempt, stream: $0)
-        return System.exists(names.head, at: shard.raw) || System.exists(names.tail, at: shard.raw)
+        return System.exists(names.head, at: shard) || System.exists(names.tail, at: shard)
       }
     }
   }
@@ -61,20 +63,20 @@ package struct LogDirectory: Sendable {
       Self.removeEntry(entry, in: shard)
     }
     // Refused while other jobs have output there. A writer that finds it gone makes it again.
-    if let root = try? System.openDirectory(path) { try? System.removeDirectory(name, at: root.raw) }
+    if let root = try? System.openDirectory(path) { try? System.removeDirectory(name, at: root) }
   }
 
   /// Removes a head or a directory of later segments.
   static func removeEntry(_ name: String, in shard: Descriptor) {
-    if (try? System.remove(name, at: shard.raw)) != nil { return }
-    guard let tail = try? System.openDirectory(name, at: shard.raw), let segments = try? System.names(in: tail)
+    if (try? System.remove(name, at: shard)) != nil { return }
+    guard let tail = try? System.openDirectory(name, at: shard), let segments = try? System.names(in: tail)
     else { return }
-    for segment in segments { try? System.remove(segment, at: tail.raw) }
-    try? System.removeDirectory(name, at: shard.raw)
+    for segment in segments { try? System.remove(segment, at: tail) }
+    try? System.removeDirectory(name, at: shard)
   }
 
   func openShard(_ name: String) -> Descriptor? {
     guard let root = try? System.openDirectory(path) else { return nil }
-    return try? System.openDirectory(name, at: root.raw)
+    return try? System.openDirectory(name, at: root)
   }
 }

@@ -8,13 +8,15 @@ package struct LogChunk: Sendable, Hashable {
 
 /// Reads one stream of one attempt, while it is being written or long after.
 ///
-/// Offsets are logical: they count every byte that the job wrote, kept or not, so a reader can go on at an offset whatever the cap has
+/// Offsets are logical: they count every byte that the job wrote, kept or not, so a reader can go on at an offset
+/// whatever the cap has
 /// dropped. Missing bytes are shown as a marker line, which has no offset of its own.
 package struct LogReader: Sendable {
   let directory: LogDirectory
   let names: LogNames
 
-  /// At most `max` bytes from `offset` on, after a marker where bytes are left out there. Empty at the end, and where nothing was ever written.
+  /// At most `max` bytes from `offset` on, after a marker where bytes are left out there. Empty at the end, and
+  /// where nothing was ever written.
   /// - Throws: where a file cannot be read.
   package func read(from offset: Int64, max: Int) async throws(ProcessError) -> LogChunk {
     try await withFiles { files throws(Failure) in
@@ -43,7 +45,8 @@ package struct LogReader: Sendable {
   {
     do throws(Failure) {
       return try await directory.threads.run { () throws(Failure) in
-        // A segment may be dropped between being listed and being opened: then there is a newer one, and the list is read again.
+        // A segment may be dropped between being listed and being opened: then there is a newer one, and
+        // the list is read again.
         var tries = 0
         while true {
           do throws(Failure) {
@@ -73,18 +76,18 @@ struct LogFiles {
     // First the later segments: if one begins meanwhile, the head is full, and nothing seems to be missing.
     var tail: [(start: Int64, quarter: Int64)] = []
     var segments: [LogLayout.Segment] = []
-    if let place = try Self.ifThere({ () throws(Failure) in try System.openDirectory(names.tail, at: shard.raw) }) {
+    if let place = try Self.ifThere({ () throws(Failure) in try System.openDirectory(names.tail, at: shard) }) {
       tail = try System.names(in: place).compactMap(LogNames.segment(named:)).sorted { $0.start < $1.start }
       for (start, quarter) in tail {
         let file = try System.open(
-          LogNames.segment(start: start, quarter: quarter), at: place.raw, O_RDONLY | O_NOFOLLOW)
+          LogNames.segment(start: start, quarter: quarter), at: place, O_RDONLY | O_NOFOLLOW)
         files.append((start, file))
         segments.append(LogLayout.Segment(start: start, length: try System.size(file)))
       }
     }
     var length: Int64 = 0
     if let head = try Self.ifThere({ () throws(Failure) in
-      try System.open(names.head, at: shard.raw, O_RDONLY | O_NOFOLLOW)
+      try System.open(names.head, at: shard, O_RDONLY | O_NOFOLLOW)
     }) {
       length = try System.size(head)
       files.insert((0, head), at: 0)

@@ -1,7 +1,8 @@
 import Glibc
 import JobModel
 
-/// Where logs are written: the open log directory and the shard that was used last, since attempts begin in the order of their numbers.
+/// Where logs are written: the open log directory and the shard that was used last, since attempts begin in the
+/// order of their numbers.
 /// Used by the reactor's thread alone.
 final class LogShelf {
   private let path: String
@@ -10,7 +11,8 @@ final class LogShelf {
 
   init(path: String) { self.path = path }
 
-  /// Makes a new file for the head. What a host that lost power left under this name goes: its attempt was forgotten with the power.
+  /// Makes a new file for the head. What a host that lost power left under this name goes: its attempt was
+  /// forgotten with the power.
   func makeHead(_ names: LogNames) throws(Failure) -> Descriptor {
     try inShard(names) { shard throws(Failure) in
       do throws(Failure) {
@@ -29,19 +31,19 @@ final class LogShelf {
 
   func removeSegment(_ names: LogNames, _ name: String) {
     _ = try? inShard(names) { shard throws(Failure) in
-      try System.remove(name, at: try System.openDirectory(names.tail, at: shard.raw).raw)
+      try System.remove(name, at: try System.openDirectory(names.tail, at: shard))
     }
   }
 
   private static func make(_ name: String, in directory: Descriptor) throws(Failure) -> Descriptor {
-    try System.open(name, at: directory.raw, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
+    try System.open(name, at: directory, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
   }
 
   private static func enter(_ name: String, in directory: Descriptor) throws(Failure) -> Descriptor {
     do throws(Failure) {
-      try System.makeDirectory(name, at: directory.raw, mode: 0o700)
+      try System.makeDirectory(name, at: directory, mode: 0o700)
     } catch  where error.errno == EEXIST {}
-    return try System.openDirectory(name, at: directory.raw)
+    return try System.openDirectory(name, at: directory)
   }
 
   private func inShard<Value>(_ names: LogNames, _ body: (Descriptor) throws(Failure) -> Value)
@@ -131,7 +133,7 @@ struct LogWriter {
     let bytes = try System.read(pipe, max: min(room, Self.most))
     // From here on the bytes are out of the pipe: a failure loses them.
     do throws(Failure) {
-      try System.write(bytes, to: file.raw)
+      try System.write(bytes, to: file)
     } catch {
       end += Int64(bytes.count)
       lost += Int64(bytes.count)

@@ -2,9 +2,11 @@ import CJobProcess
 import Glibc
 import Synchronization
 
-/// The orphans that this process adopted as a child subreaper, prctl(2), and to which attempt each belongs. Used by the reactor's thread alone.
+/// The orphans that this process adopted as a child subreaper, prctl(2), and to which attempt each belongs. Used
+/// by the reactor's thread alone.
 ///
-/// When a leader has ended, whatever it started either descends from a child of this process or is one: so where no adopted child is left,
+/// When a leader has ended, whatever it started either descends from a child of this process or is one: so where
+/// no adopted child is left,
 /// no tree is.
 struct OrphanKeeper {
   private enum Owner: Equatable {
@@ -21,13 +23,22 @@ struct OrphanKeeper {
   ///   - attempts: those under way.
   mutating func look(leaders: borrowing Mutex<Set<pid_t>>, attempts: [UInt64: RunningAttempt]) {
     var living: Set<ProcessEntry> = []
-    for pid in ProcessTable.children() {
-      // In this order: a child is announced until it is among the leaders.
-      if jobq_is_spawning(pid) || leaders.withLock({ $0.contains(pid) }) || jobq_reap(pid) { continue }
-      guard let entry = ProcessTable.entry(pid) else { continue }
-      living.insert(entry)
-      if owners[entry] == nil { owners[entry] = owner(of: entry, attempts) }
-    }
+    // Who ended while the list was read may have left a child that is not in it.
+    var hasReaped: Bool
+    repeat {
+      hasReaped = false
+      living = []
+      for pid in ProcessTable.children() {
+        // In this order: a child is announced until it is among the leaders.
+        if jobq_is_spawning(pid) || leaders.withLock({ $0.contains(pid) }) { continue }
+        if jobq_reap(pid) {
+          hasReaped = true
+        } else if let entry = ProcessTable.entry(pid) {
+          living.insert(entry)
+          if owners[entry] == nil { owners[entry] = owner(of: entry, attempts) }
+        }
+      }
+    } while hasReaped && living.isEmpty
     owners = owners.filter { living.contains($0.key) }
   }
 

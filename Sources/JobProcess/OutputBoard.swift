@@ -20,12 +20,15 @@ final class OutputBoard: Sendable {
     var early: [AttemptKey: [UInt64: CheckedContinuation<Bool, Never>]] = [:]
     var ticket: UInt64 = 0
 
-    mutating func takeWaiter(_ ticket: UInt64, of key: AttemptKey, _ stream: LogStream) -> CheckedContinuation<Bool, Never>? {
+    mutating func takeWaiter(_ ticket: UInt64, of key: AttemptKey, _ stream: LogStream) -> CheckedContinuation<
+      Bool, Never
+    >? {
       if let early = early[key]?.removeValue(forKey: ticket) {
         if self.early[key]?.isEmpty == true { self.early[key] = nil }
         return early
       }
-      guard let waiters = attempts[key]?[stream]?.waiters, let index = waiters.firstIndex(where: { $0.ticket == ticket })
+      guard let waiters = attempts[key]?[stream]?.waiters,
+        let index = waiters.firstIndex(where: { $0.ticket == ticket })
       else { return nil }
       return attempts[key]?[stream]?.waiters.remove(at: index).continuation
     }
@@ -57,8 +60,10 @@ final class OutputBoard: Sendable {
     for waiter in (streams ?? [:]).values.flatMap(\.waiters) { waiter.continuation.resume(returning: false) }
   }
 
-  /// True once there is more than `offset`, and where the attempt has only now begun: look again. False once the attempt has ended, has no such stream, or the
-  /// task is cancelled. An attempt that is not known is waited for: whoever asks knows that it has been claimed, and looks elsewhere for its end.
+  /// True once there is more than `offset`, and where the attempt has only now begun: look again. False once
+  /// the attempt has ended, has no such stream, or the
+  /// task is cancelled. An attempt that is not known is waited for: whoever asks knows that it has been
+  /// claimed, and looks elsewhere for its end.
   func wait(_ key: AttemptKey, _ stream: LogStream, beyond offset: Int64) async -> Bool {
     let ticket = state.withLock { state in
       state.ticket += 1

@@ -3,13 +3,14 @@ import Glibc
 import JobModel
 import Synchronization
 
-/// The one thread that watches all attempts, as the other threads see it: a line of commands and a counter that wakes it.
+/// The one thread that watches all attempts, as the other threads see it: a line of commands and a counter that
+/// wakes it.
 final class Reactor: Sendable {
   enum Command: Sendable {
     case adopt(SpawnedAttempt)
     case cancel(serial: UInt64)
-    /// A sweep of a tree without cgroup is done; these are the processes that were alive.
-    case swept(serial: UInt64, sweep: UInt64, living: [Descriptor])
+    /// The sweep of this number of a tree without cgroup is done.
+    case swept(serial: UInt64, number: UInt64, SessionTree.Sweep)
     case limitGrace(TimeSpan)
     case abandonUnkillable
     case stop(@Sendable () -> Void)

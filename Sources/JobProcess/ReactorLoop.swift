@@ -3,7 +3,8 @@ import Glibc
 import JobModel
 import Synchronization
 
-/// The reactor's thread: it sleeps in epoll_wait(2) until a process ends, output comes, a deadline passes or a command is given.
+/// The reactor's thread: it sleeps in epoll_wait(2) until a process ends, output comes, a deadline passes or a
+/// command is given.
 /// Nothing in here is touched by another thread, and nothing in here waits for anything else.
 final class ReactorLoop {
   /// What a descriptor is watched for. With the attempt's serial it is its number in the queue.
@@ -19,7 +20,13 @@ final class ReactorLoop {
   private let shelf: LogShelf
 
   var attempts: [UInt64: RunningAttempt] = [:]
-  private var timers = TimerQueue<UInt64>()
+  private var timers = TimerQueue<Timer>()
+  private enum Timer: Hashable {
+    /// The one of its machine.
+    case attempt(UInt64)
+    /// Another look at its tree.
+    case check(UInt64)
+  }
   private var armedDeadline: UInt64?
   private var orphans = OrphanKeeper()
   /// Attempts whose tree is to be looked for at the end of this turn: one look serves them all.
@@ -73,7 +80,12 @@ final class ReactorLoop {
     case .timer:
       System.take(from: timer)
       armedDeadline = nil
-      for serial in timers.due(at: System.monotonicNow()) { attempts[serial].map(deadlinePassed) }
+      for timer in timers.due(at: System.monotonicNow()) {
+        switch timer {
+        case .attempt(let serial): attempts[serial].map(deadlinePassed)
+        case .check(let serial): attempts[serial].map(check)
+        }
+      }
     case .childDeath:
       System.take(from: parts.childDeaths)
       hasChildDeaths = true
@@ -94,8 +106,8 @@ final class ReactorLoop {
     switch command {
     case .adopt(let spawned): adopt(spawned)
     case .cancel(let serial): attempts[serial].map(cancel)
-    case .swept(let serial, let sweep, let living):
-      if let attempt = attempts[serial], attempt.sweep == sweep { swept(attempt, living) }
+    case .swept(let serial, let number, let sweep):
+      if let attempt = attempts[serial], attempt.sweep == number { swept(attempt, sweep) }
     case .limitGrace(let span):
       graceLimit = min(span, graceLimit ?? span)
       for attempt in attempts.values { feed(attempt, .limitGrace(span)) }
@@ -136,7 +148,8 @@ final class ReactorLoop {
         try watch(output.pipe, index == 0 ? .output : .secondOutput, of: attempt.serial)
       }
     } catch {
-      // The kernel has no memory, or the user's limit of watches is reached: a tree that cannot be watched must not run.
+      // The kernel has no memory, or the user's limit of watches is reached: a tree that cannot be watched
+      // must not run.
       Kernel.signal(spawned.descriptor.raw, SIGKILL)
       unwatchable(attempt, error)
       return
@@ -181,13 +194,13 @@ final class ReactorLoop {
   func feed(_ attempt: RunningAttempt, _ event: AttemptMachine.Event) {
     for action in attempt.machine.handle(event) {
       switch action {
-      case .arm(let span): timers.arm(attempt.serial, at: Self.deadline(span))
+      case .arm(let span): timers.arm(.attempt(attempt.serial), at: Self.deadline(span))
       case .hasten(let span):
         let deadline = Self.deadline(span)
-        if let armed = timers.deadline(of: attempt.serial), armed > deadline {
-          timers.arm(attempt.serial, at: deadline)
+        if let armed = timers.deadline(of: .attempt(attempt.serial)), armed > deadline {
+          timers.arm(.attempt(attempt.serial), at: deadline)
         }
-      case .disarm: timers.disarm(attempt.serial)
+      case .disarm: timers.disarm(.attempt(attempt.serial))
       case .check: check(attempt)
       case .terminate: end(attempt, .terminate)
       case .kill: end(attempt, .kill)
@@ -210,7 +223,8 @@ final class ReactorLoop {
     parts.board.grew(attempt.launch.key, attempt.outputs[index].stream, to: attempt.outputs[index].writer.end)
   }
 
-  /// Takes what is still in the pipes. The tree is gone: who else holds a writing end is no concern of the job, and is not waited for.
+  /// Takes what is still in the pipes. The tree is gone: who else holds a writing end is no concern of the job,
+  /// and is not waited for.
   private func drain(_ attempt: RunningAttempt) {
     for index in attempt.outputs.indices {
       guard let pipe = attempt.outputs[index].pipe else { continue }
@@ -239,7 +253,8 @@ final class ReactorLoop {
   }
 
   private func forget(_ attempt: RunningAttempt, _ ending: AttemptEnding?) {
-    timers.disarm(attempt.serial)
+    timers.disarm(.attempt(attempt.serial))
+    timers.disarm(.check(attempt.serial))
     attempts[attempt.serial] = nil
     parts.board.close(attempt.launch.key)
     attempt.launch.end(ending)
@@ -272,7 +287,8 @@ final class ReactorLoop {
       cgroup.removeAll()
       return true
     }
-    // From Linux 6.19 on a process leaves its cgroup a moment after its end is told. Its list does not hold it any more.
+    // From Linux 6.19 on a process leaves its cgroup a moment after its end is told. Its list does not hold it
+    // any more.
     return cgroup.processes().isEmpty
   }
 
@@ -284,22 +300,29 @@ final class ReactorLoop {
 
   private func sweep(_ attempt: RunningAttempt) {
     attempt.sweep += 1
+    timers.disarm(.check(attempt.serial))
     let tree = SessionTree(
       leader: attempt.spawned.leader, mark: attempt.spawned.mark, orphans: orphans.orphans(of: attempt.serial),
       adoptsOrphans: parts.adoptsOrphans)
-    parts.treeThreads.submit {
-      [serial = attempt.serial, sweep = attempt.sweep, stage = attempt.stage, reactor = parts.reactor] in
-      reactor.post(.swept(serial: serial, sweep: sweep, living: tree.sweep(stage)))
-    }
+    let (serial, number, stage, reactor) = (attempt.serial, attempt.sweep, attempt.stage, parts.reactor)
+    parts.treeThreads.submit { reactor.post(.swept(serial: serial, number: number, tree.sweep(stage))) }
   }
 
-  private func swept(_ attempt: RunningAttempt, _ living: [Descriptor]) {
-    attempt.members = living
+  private func swept(_ attempt: RunningAttempt, _ sweep: SessionTree.Sweep) {
+    attempt.members = sweep.living
     attempt.membersAlive = 0
-    for member in living where (try? watch(member, .member, of: attempt.serial, .readableOnce)) != nil {
+    for member in sweep.living where (try? watch(member, .member, of: attempt.serial, .readableOnce)) != nil {
       attempt.membersAlive += 1
     }
-    feed(attempt, living.isEmpty ? .treeGone : .treeRemains)
+    // Where orphans come to this process its list of children is the better witness: in /proc a pass may miss
+    // what lives only for a moment.
+    let isGone = sweep.isEmpty && !parts.adoptsOrphans
+    if attempt.membersAlive == 0, !isGone {
+      // Nobody's end will tell: this looks, less and less often.
+      timers.arm(.check(attempt.serial), at: Self.deadline(.milliseconds(attempt.checkPause)))
+      attempt.checkPause = min(2 * attempt.checkPause, 1000)
+    }
+    feed(attempt, isGone ? .treeGone : .treeRemains)
   }
 
   private func memberEnded(_ attempt: RunningAttempt) {

@@ -11,11 +11,14 @@ final class RunningAttempt {
   /// With a cgroup: open from when the leader ended and others had not.
   var cgroupEvents: Descriptor?
 
-  /// Without one: how far its end has come, which processes are waited for, and the number of the sweep that may say so.
+  /// Without one: how far its end has come, which processes are waited for, and the number of the sweep that
+  /// may say so.
   var stage = SessionTree.Stage.look
   var members: [Descriptor] = []
   var membersAlive = 0
   var sweep: UInt64 = 0
+  /// In how many milliseconds to look again, where no process's end will tell.
+  var checkPause: Int64 = 10
 
   struct Output {
     var stream: LogStream

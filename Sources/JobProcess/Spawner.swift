@@ -42,7 +42,8 @@ final class Spawner: Sendable {
 
   deinit { for spawner in free.withLock({ $0 }) { jobq_spawner_close(spawner) } }
 
-  /// Starts the attempt. `hand` takes the child over before anyone can wait for it; an attempt that does not start is ended here.
+  /// Starts the attempt. `hand` takes the child over before anyone can wait for it; an attempt that does not
+  /// start is ended here.
   func submit(
     _ launch: Launch, _ cancellation: Cancellation, hand: @escaping @Sendable (SpawnedAttempt) -> Void,
     failed: @escaping @Sendable (Launch, AttemptEnding) -> Void
@@ -99,7 +100,8 @@ final class Spawner: Sendable {
       let child = try spawn(plan, mark, ends, directory, spawner)
       let leader =
         ProcessTable.entry(child.pid)
-        ?? ProcessEntry(pid: child.pid, parent: getpid(), session: child.pid, startTime: 0, isZombie: false)
+        ?? ProcessEntry(
+          pid: child.pid, parent: getpid(), group: child.pid, session: child.pid, startTime: 0, isZombie: false)
       launch.started(StartedProcess(pid: child.pid, startTime: leader.startTime, bootID: bootID))
       hand(
         SpawnedAttempt(
@@ -171,7 +173,8 @@ final class Spawner: Sendable {
     }
   }
 
-  /// Where a program is looked for: as it is where it has a slash, else in each directory of the job's own PATH (an empty one is the
+  /// Where a program is looked for: as it is where it has a slash, else in each directory of the job's own PATH
+  /// (an empty one is the
   /// working directory), by the rules of execvp(3).
   static func candidates(_ program: String, path: String?) -> [String] {
     if program.utf8.contains(UInt8(ascii: "/")) || program.isEmpty { return [program] }
@@ -183,7 +186,7 @@ final class Spawner: Sendable {
   /// A file in memory that holds the input, opened anew for reading: nobody has to write while the job reads.
   private static func inputFile(_ data: Data) throws(Failure) -> Descriptor {
     let file = Descriptor(try System.check("memfd_create") { unsafe jobq_memory_file("jobq-stdin") })
-    try System.write(data, to: file.raw)
+    try System.write(data, to: file)
     return try System.open("/proc/self/fd/\(file.raw)", O_RDONLY).aboveStandard()
   }
 }

@@ -1,7 +1,12 @@
 import CJobProcess
 import Glibc
 
-/// System calls, each behind one function that calls again when a signal interrupts and throws errno with the call's name.
+/// System calls, each behind one function that calls again when a signal interrupts and throws errno with the
+/// call's name.
+///
+/// They take descriptors, not numbers: who calls keeps a descriptor open for as long as the call lasts. A number
+/// taken from the last
+/// owner is that of a closed file.
 enum System {
   static func check(_ call: String, _ body: () -> Int32) throws(Failure) -> Int32 {
     while true {
@@ -21,30 +26,33 @@ enum System {
 
   // MARK: Files
 
-  static func open(_ path: String, at directory: Int32 = AT_FDCWD, _ flags: Int32, mode: mode_t = 0)
+  /// Where relative paths begin: a directory, or this process's own.
+  private static func place(_ directory: Descriptor?) -> Int32 { directory?.raw ?? AT_FDCWD }
+
+  static func open(_ path: String, at directory: Descriptor? = nil, _ flags: Int32, mode: mode_t = 0)
     throws(Failure) -> Descriptor
   {
-    Descriptor(try check("openat") { unsafe openat(directory, path, flags | O_CLOEXEC, mode) })
+    Descriptor(try check("openat") { unsafe openat(place(directory), path, flags | O_CLOEXEC, mode) })
   }
 
-  static func openDirectory(_ path: String, at directory: Int32 = AT_FDCWD) throws(Failure) -> Descriptor {
+  static func openDirectory(_ path: String, at directory: Descriptor? = nil) throws(Failure) -> Descriptor {
     try open(path, at: directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
   }
 
-  static func makeDirectory(_ path: String, at directory: Int32 = AT_FDCWD, mode: mode_t) throws(Failure) {
-    _ = try check("mkdirat") { unsafe mkdirat(directory, path, mode) }
+  static func makeDirectory(_ path: String, at directory: Descriptor? = nil, mode: mode_t) throws(Failure) {
+    _ = try check("mkdirat") { unsafe mkdirat(place(directory), path, mode) }
   }
 
-  static func remove(_ path: String, at directory: Int32 = AT_FDCWD) throws(Failure) {
-    _ = try check("unlinkat") { unsafe unlinkat(directory, path, 0) }
+  static func remove(_ path: String, at directory: Descriptor? = nil) throws(Failure) {
+    _ = try check("unlinkat") { unsafe unlinkat(place(directory), path, 0) }
   }
 
-  static func removeDirectory(_ path: String, at directory: Int32 = AT_FDCWD) throws(Failure) {
-    _ = try check("unlinkat") { unsafe unlinkat(directory, path, AT_REMOVEDIR) }
+  static func removeDirectory(_ path: String, at directory: Descriptor? = nil) throws(Failure) {
+    _ = try check("unlinkat") { unsafe unlinkat(place(directory), path, AT_REMOVEDIR) }
   }
 
-  static func exists(_ path: String, at directory: Int32 = AT_FDCWD) -> Bool {
-    unsafe faccessat(directory, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0
+  static func exists(_ path: String, at directory: Descriptor? = nil) -> Bool {
+    unsafe faccessat(place(directory), path, F_OK, AT_SYMLINK_NOFOLLOW) == 0
   }
 
   static func size(_ descriptor: Descriptor) throws(Failure) -> Int64 {
@@ -74,7 +82,7 @@ enum System {
   }
 
   /// The whole of a small file, such as one of /proc, which must be read from its beginning to be consistent.
-  static func contents(_ path: String, at directory: Int32 = AT_FDCWD) throws(Failure) -> [UInt8] {
+  static func contents(_ path: String, at directory: Descriptor? = nil) throws(Failure) -> [UInt8] {
     try contents(of: try open(path, at: directory, O_RDONLY))
   }
 
@@ -101,18 +109,18 @@ enum System {
   }
 
   /// Writes all of it.
-  static func write(_ bytes: some Collection<UInt8>, to file: Int32) throws(Failure) {
+  static func write(_ bytes: some Collection<UInt8>, to file: Descriptor) throws(Failure) {
     let bytes = Array(bytes)
     var done = 0
     while done < bytes.count {
       done += try check("write") {
-        unsafe bytes.withUnsafeBytes { unsafe Glibc.write(file, $0.baseAddress! + done, $0.count - done) }
+        unsafe bytes.withUnsafeBytes { unsafe Glibc.write(file.raw, $0.baseAddress! + done, $0.count - done) }
       }
     }
   }
 
-  static func write(_ text: String, to path: String, at directory: Int32 = AT_FDCWD) throws(Failure) {
-    try write(text.utf8, to: open(path, at: directory, O_WRONLY).raw)
+  static func write(_ text: String, to path: String, at directory: Descriptor? = nil) throws(Failure) {
+    try write(text.utf8, to: open(path, at: directory, O_WRONLY))
   }
 
   // MARK: Pipes
@@ -126,7 +134,8 @@ enum System {
     return (read, write)
   }
 
-  /// Moves bytes from a pipe to a file at its position, without copying them through this process: splice(2). 0: no writer is left.
+  /// Moves bytes from a pipe to a file at its position, without copying them through this process: splice(2).
+  /// 0: no writer is left.
   static func splice(_ pipe: Descriptor, to file: Descriptor, max: Int) throws(Failure) -> Int {
     try check("splice") { jobq_splice(pipe.raw, file.raw, max) }
   }

@@ -109,8 +109,10 @@ struct DatabaseFile {
     return answer == "ok" ? nil : answer ?? "no answer"
   }
 
-  /// Reads the first 100 bytes (https://www.sqlite.org/fileformat.html#the_database_header) with plain reads, before SQLite sees the file:
-  /// what is not ours is not even opened. Must come before any connection of this process: closing the descriptor would drop its locks.
+  /// Reads the first 100 bytes (https://www.sqlite.org/fileformat.html#the_database_header) with plain reads,
+  /// before SQLite sees the file:
+  /// what is not ours is not even opened. Must come before any connection of this process: closing the
+  /// descriptor would drop its locks.
   private func inspectHeader(size: Int64, hasLog: Bool) throws(StoreError) {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
     guard descriptor >= 0 else { throw .system("open", path, errno) }

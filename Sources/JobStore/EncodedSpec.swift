@@ -2,7 +2,8 @@ import FoundationEssentials
 import JobModel
 import SQLite
 
-/// A job as it is put into the database: what costs time to encode is encoded by the caller, not by the one thread that writes.
+/// A job as it is put into the database: what costs time to encode is encoded by the caller, not by the one
+/// thread that writes.
 struct EncodedSpec: Sendable {
   let spec: JobSpec
   private let command: String?

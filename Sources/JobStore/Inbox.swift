@@ -2,7 +2,8 @@ import CLinux
 import Glibc
 import Synchronization
 
-/// What waits for a thread: messages from any task go in, and threads that sleep in the kernel meanwhile take them out. No message is
+/// What waits for a thread: messages from any task go in, and threads that sleep in the kernel meanwhile take
+/// them out. No message is
 /// lost: what was posted before the close is still given out.
 final class Inbox<Message: Sendable>: Sendable {
   private struct State {

@@ -2,7 +2,8 @@ import FoundationEssentials
 import JobModel
 import SQLite
 
-/// What can be asked of the database, over one connection, for its thread. Whoever asks more than one question opens a transaction
+/// What can be asked of the database, over one connection, for its thread. Whoever asks more than one question
+/// opens a transaction
 /// around them, so that the answers fit together.
 struct JobReader {
   let statements: Statements
@@ -94,7 +95,8 @@ struct JobReader {
 
   // MARK: Listings
 
-  /// Newest first. Each state that is asked for is a stream of its own in an index, and the streams are merged here: no state, however
+  /// Newest first. Each state that is asked for is a stream of its own in an index, and the streams are merged
+  /// here: no state, however
   /// full, is read beyond the page.
   func jobs(_ filter: JobFilter) throws(SQLiteError) -> JobPage {
     let limit = min(max(filter.limit, JobFilter.limits.lowerBound), JobFilter.limits.upperBound)

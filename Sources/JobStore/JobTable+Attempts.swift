@@ -16,9 +16,11 @@ extension JobTable {
     func comes(before other: Head) -> Bool { priority != other.priority ? priority > other.priority : id < other.id }
   }
 
-  /// Takes the best of the queues' heads, again and again: the cost goes with what is taken and the number of queues, never with
+  /// Takes the best of the queues' heads, again and again: the cost goes with what is taken and the number of
+  /// queues, never with
   /// how much waits in them.
-  /// - Throws: `NeedsSync` where a job with another `on_interrupt` than `retry` would be taken in a transaction that is not synced:
+  /// - Throws: `NeedsSync` where a job with another `on_interrupt` than `retry` would be taken in a transaction
+  ///   that is not synced:
   ///   after a power cut nobody would know that it had been started.
   func claim(_ request: ClaimRequest, isSynced: Bool, at moment: Moment) throws -> [ClaimedAttempt] {
     guard request.limit > 0, try !reader.isPaused() else { return [] }
@@ -125,7 +127,8 @@ extension JobTable {
   /// How long after the start of an attempt the daemon's death may still be the attempt's doing.
   private static let suspicion = TimeSpan.minutes(5)
 
-  /// Why an earlier daemon left the job running, and whether that counts as a death under it. The time of the death is not known:
+  /// Why an earlier daemon left the job running, and whether that counts as a death under it. The time of the
+  /// death is not known:
   /// that of the recovery stands for it, so that a daemon that nobody restarts blames no job.
   private func cause(ofDeathUnder job: JobRow, at moment: Moment) throws(SQLiteError) -> (String, counts: Bool) {
     let start = try statements[.findStart].bind(job.id).bind(job.attempt).first { row throws(SQLiteError) in

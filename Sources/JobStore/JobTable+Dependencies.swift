@@ -2,7 +2,8 @@ import JobModel
 import SQLite
 
 extension JobTable {
-  /// Tells those that wait for a job that it has ended: they go on, or end `cancelled` where they run after it and it did not succeed; then
+  /// Tells those that wait for a job that it has ended: they go on, or end `cancelled` where they run after it
+  /// and it did not succeed; then
   /// those that wait for them are told, and so on. A list of work, not recursion: a chain may be as long as it likes.
   func tellDependents(of ended: JobRow, at moment: Moment) throws {
     var ends = [(id: ended.id, state: ended.state)]
@@ -28,7 +29,8 @@ extension JobTable {
     }
   }
 
-  /// Puts those that the end of a retried job cancelled back to wait for it again, and then those that theirs cancelled. One that another
+  /// Puts those that the end of a retried job cancelled back to wait for it again, and then those that theirs
+  /// cancelled. One that another
   /// dependency, which has ended badly too, would cancel again stays as it is.
   /// - Throws: `StoreError.uniqueKeyTaken` where a live job has the key of one of them.
   func reviveDependents(of retried: JobID, at moment: Moment) throws {
@@ -54,7 +56,8 @@ extension JobTable {
     }
   }
 
-  /// Which of its dependencies a job would wait for now; nil where one has failed it. One that is gone is waited for no more.
+  /// Which of its dependencies a job would wait for now; nil where one has failed it. One that is gone is
+  /// waited for no more.
   private func openDependencies(of id: JobID) throws(SQLiteError) -> [JobID]? {
     var open: [JobID] = []
     for (dependency, kind) in try reader.dependencies(of: id) {

@@ -76,7 +76,8 @@ extension JobTable {
     return ended.filter { !taken.contains($0.id) }.sorted { ($0.at, $0.id) < ($1.at, $1.id) }.prefix(count).map(\.id)
   }
 
-  /// Gives pages back to the file system where more than a quarter of the file is free, a few at a time; fewer are kept for the next jobs.
+  /// Gives pages back to the file system where more than a quarter of the file is free, a few at a time; fewer
+  /// are kept for the next jobs.
   private func shrink() throws(SQLiteError) {
     let free = try statements[.freePages].first { row throws(SQLiteError) in try row.read(Int.self) } ?? 0
     guard free > 1024 else { return }

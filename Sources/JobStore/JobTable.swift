@@ -1,9 +1,11 @@
 import JobModel
 import SQLite
 
-/// What can be done to the jobs in the database, within the transaction that is open. It belongs to the writer's thread.
+/// What can be done to the jobs in the database, within the transaction that is open. It belongs to the writer's
+/// thread.
 ///
-/// Every change of a job's state goes through `add`, `save` or `drop`, which note it in `changes`: what is told to the world, and what the
+/// Every change of a job's state goes through `add`, `save` or `drop`, which note it in `changes`: what is told
+/// to the world, and what the
 /// queues' counts are kept from, is the same list.
 final class JobTable {
   /// A claim met jobs that may only start once their claim is on the disk: it is made again in a synced transaction.
@@ -71,7 +73,8 @@ final class JobTable {
 
   // MARK: Counts
 
-  /// Brings the queues' counts up to the changes. Called at the end of each request, so that the next one reads true counts.
+  /// Brings the queues' counts up to the changes. Called at the end of each request, so that the next one reads
+  /// true counts.
   func count() throws(SQLiteError) {
     guard counted < changes.count else { return }
     var queue = changes[counted].queue

@@ -153,7 +153,8 @@ extension Query {
       WHERE a.job_id = ? AND a.attempt = ?
       """
 
-    // INDEXED BY where SQLite might take an index by state alone, and sort: it then refuses the statement if the index is not there.
+    // INDEXED BY where SQLite might take an index by state alone, and sort: it then refuses the statement if
+    // the index is not there.
     case .readyQueues: "SELECT name FROM queues WHERE queued > 0 AND paused = 0"
     case .nextInQueue:
       """
@@ -188,7 +189,8 @@ extension Query {
     case .listAll: "SELECT id FROM jobs WHERE id < ? ORDER BY id DESC LIMIT ?"
     case .listState: "SELECT id FROM jobs WHERE id < ? AND state = ? ORDER BY id DESC LIMIT ?"
     case .listQueue: "SELECT id FROM jobs WHERE id < ? AND queue = ? AND state = ? ORDER BY id DESC LIMIT ?"
-    // By one label; what else is asked for is looked at on the way: a queue (4), states as a JSON array (5), further labels as an object (6).
+    // By one label; what else is asked for is looked at on the way: a queue (4), states as a JSON array (5),
+    // further labels as an object (6).
     case .listLabel:
       """
       SELECT l.job_id FROM labels l CROSS JOIN jobs j WHERE l.job_id < ? AND l.key = ? AND l.value = ? AND j.id = l.job_id \

@@ -8,9 +8,11 @@ extension SQLiteJobStore {
   ///
   /// - Parameters:
   ///   - directory: made 0700 with the parents that are missing. The database is `jobq.db` in it, 0600.
-  ///   - bootID: of this boot of the machine, /proc/sys/kernel/random/boot_id. Where it is not the one that the database knows, what waits
+  ///   - bootID: of this boot of the machine, /proc/sys/kernel/random/boot_id. Where it is not the one that the
+  ///     database knows, what waits
   ///     for a delay goes by the wall clock from now on.
-  /// - Throws: `.refused` where the database may not be used, with its full path and what to do; nothing was changed then.
+  /// - Throws: `.refused` where the database may not be used, with its full path and what to do; nothing was
+  ///   changed then.
   ///   `.storage` where the disk is full or fails.
   package static func open(directory: String, bootID: String = SQLiteJobStore.bootID()) async throws(StoreError)
     -> SQLiteJobStore
@@ -130,7 +132,8 @@ extension SQLiteJobStore {
     }
   }
 
-  /// Notes this life of the daemon. After a reboot what waits for a delay goes by the wall clock: the time since boot starts anew.
+  /// Notes this life of the daemon. After a reboot what waits for a delay goes by the wall clock: the time
+  /// since boot starts anew.
   private static func beginRun(_ connection: Connection, bootID: String) throws(SQLiteError) -> Int64 {
     try connection.execute("BEGIN IMMEDIATE")
     do throws(SQLiteError) {

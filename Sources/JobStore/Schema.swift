@@ -12,7 +12,8 @@ enum Schema {
   static let migrations = [version1]
   static var version: Int { migrations.count }
 
-  /// Brings a database from its `user_version` to `target`, each step in a transaction of its own, and says so in `user_version`.
+  /// Brings a database from its `user_version` to `target`, each step in a transaction of its own, and says so
+  /// in `user_version`.
   static func migrate(_ connection: Connection, to target: Int = version) throws(SQLiteError) {
     let current = try connection.value("PRAGMA user_version", as: Int.self) ?? 0
     for next in current..<max(current, target) {
@@ -51,7 +52,8 @@ enum Schema {
     return Dictionary(rows) { first, _ in first }
   }
 
-  /// What changes with every step of a job (`jobs`) is kept apart from what it is (`specs`), so that no update rewrites a payload.
+  /// What changes with every step of a job (`jobs`) is kept apart from what it is (`specs`), so that no update
+  /// rewrites a payload.
   /// The CHECKs hold the state machine: a bug fails its own request instead of becoming data. (`=` and OR, since
   /// SQLite builds a table for each longer IN each time: a third of an insert's cost.) Times are in milliseconds.
   private static let version1 = """

@@ -26,7 +26,8 @@ enum StoreThread {
     let code = pthread_create(
       &thread, nil,
       { body in
-        // `passRetained` above gives this thread its one reference; pthread_create hands over what it was given, so it is not nil.
+        // `passRetained` above gives this thread its one reference; pthread_create hands over what it was
+        // given, so it is not nil.
         let body = Unmanaged<Body>.fromOpaque(body!).takeRetainedValue()
         _ = clinux_name_thread(body.name)
         body.run()

@@ -1,5 +1,7 @@
-/// Commands and environments as JSON text: arrays and objects of strings. Written and read by hand, since every job has both and a
-/// general coder costs more than all the rest of an enqueue. What is read is what was written here: no white space, strings only.
+/// Commands and environments as JSON text: arrays and objects of strings. Written and read by hand, since every
+/// job has both and a
+/// general coder costs more than all the rest of an enqueue. What is read is what was written here: no white
+/// space, strings only.
 enum StringJSON {
   static func text(_ strings: [String]) -> String {
     var out: [UInt8] = [0x5B]
@@ -54,7 +56,8 @@ enum StringJSON {
 
   private static let digits = Array("0123456789abcdef".utf8)
 
-  /// RFC 8259, section 7: the quotation mark, the backslash and the control characters are escaped, nothing else must be.
+  /// RFC 8259, section 7: the quotation mark, the backslash and the control characters are escaped, nothing
+  /// else must be.
   private static func append(_ string: String, to out: inout [UInt8]) {
     out.append(0x22)
     for byte in string.utf8 {

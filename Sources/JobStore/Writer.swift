@@ -2,13 +2,15 @@ import JobModel
 import SQLite
 import Synchronization
 
-/// Something that is asked of the writer. Its outcome is told only once the fate of the transaction that it was part of is known.
+/// Something that is asked of the writer. Its outcome is told only once the fate of the transaction that it was
+/// part of is known.
 struct WriteRequest: Sendable {
   /// Whether what is done must be on the disk before it is acknowledged.
   var isSynced: Bool
   /// How much work it is, in jobs.
   var weight = 1
-  /// Does it, within a transaction, and gives what tells the caller of success. May be called twice (`JobTable.NeedsSync`).
+  /// Does it, within a transaction, and gives what tells the caller of success. May be called twice
+  /// (`JobTable.NeedsSync`).
   var perform: @Sendable (_ table: JobTable, _ isSynced: Bool) throws -> @Sendable () -> Void
   var fail: @Sendable (StoreError) -> Void
 }
@@ -33,8 +35,10 @@ final class StoreSignals: Sendable {
   func noteClosing() { closing.store(true, ordering: .releasing) }
 }
 
-/// The one connection that writes, on its own thread. All requests that wait share a transaction, and so a sync of the disk: the
-/// group commit. Those that need no sync go first, in a transaction of their own: where there is one of the other kind too, its sync
+/// The one connection that writes, on its own thread. All requests that wait share a transaction, and so a sync
+/// of the disk: the
+/// group commit. Those that need no sync go first, in a transaction of their own: where there is one of the other
+/// kind too, its sync
 /// covers both.
 final class Writer {
   private enum Sync: Int {
@@ -53,7 +57,8 @@ final class Writer {
   private let table: JobTable
   private let signals: StoreSignals
   private var sync: Sync?
-  /// A write or a sync failed, and what the kernel keeps of the WAL may not be what is on the disk: nothing is acknowledged until a
+  /// A write or a sync failed, and what the kernel keeps of the WAL may not be what is on the disk: nothing is
+  /// acknowledged until a
   /// checkpoint has brought all of it into the database, synced.
   private var mustRepair = false
 
@@ -125,7 +130,8 @@ final class Writer {
     return deferred
   }
 
-  /// Does one request within a savepoint, so that it fails alone: then it throws a `StoreError`. Anything else that it throws has cost the whole
+  /// Does one request within a savepoint, so that it fails alone: then it throws a `StoreError`. Anything else
+  /// that it throws has cost the whole
   /// transaction.
   private func perform(_ request: WriteRequest, isAlone: Bool, _ sync: Sync) throws -> @Sendable () -> Void {
     let before = table.changes.count
@@ -136,7 +142,8 @@ final class Writer {
       if !isAlone { try statements[.release].run() }
       return answer
     } catch {
-      // After FULL, IOERR or NOMEM SQLite may have rolled everything back (https://www.sqlite.org/lang_transaction.html). After a failed
+      // After FULL, IOERR or NOMEM SQLite may have rolled everything back
+      // (https://www.sqlite.org/lang_transaction.html). After a failed
       // write the others of the group may not be acknowledged either.
       if let failure = error as? SQLiteError, connection.isAutocommit || failure.isWriteFailure { throw failure }
       if connection.isAutocommit { throw SQLiteError.lostTransaction(path) }
@@ -188,7 +195,8 @@ final class Writer {
     }
   }
 
-  /// Copies the WAL once it is long, after everyone has been answered. Only here: in SQLite 3.7.0 to 3.51.2 two connections that
+  /// Copies the WAL once it is long, after everyone has been answered. Only here: in SQLite 3.7.0 to 3.51.2 two
+  /// connections that
   /// checkpoint at once can corrupt it (https://www.sqlite.org/wal.html#walresetbug).
   private func checkpointIfDue() {
     guard connection.walPages > Self.checkpointPages, !mustRepair else { return }

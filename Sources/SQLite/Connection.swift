@@ -1,6 +1,7 @@
 import CSQLite
 
-/// A connection to a database (https://www.sqlite.org/c3ref/sqlite3.html), for one thread: it is opened, used and let go there.
+/// A connection to a database (https://www.sqlite.org/c3ref/sqlite3.html), for one thread: it is opened, used and
+/// let go there.
 /// It closes with its last statement, or with itself.
 @safe
 package final class Connection {
@@ -9,7 +10,8 @@ package final class Connection {
     case create
     case readWrite
     case readOnly
-    /// Read-only, without locks, and without making the files that a WAL needs: for a database that nobody writes meanwhile.
+    /// Read-only, without locks, and without making the files that a WAL needs: for a database that nobody
+    /// writes meanwhile.
     case immutable
     /// A new one in memory.
     case memory
@@ -17,14 +19,17 @@ package final class Connection {
 
   package enum Checkpoint: Sendable, Hashable { case passive, truncate }
 
-  /// What a callback from SQLite is given: an object of its own, so that the connection is not needed to stay at one address.
+  /// What a callback from SQLite is given: an object of its own, so that the connection is not needed to stay
+  /// at one address.
   private final class Signals {
     var walPages: Int32 = 0
     var isCancelled: (@Sendable () -> Bool)?
   }
 
-  /// Once a process, before SQLite is used: without its statistics of memory, no allocation takes a lock that all threads share
-  /// (https://www.sqlite.org/c3ref/c_config_covering_index_scan.html#sqliteconfigmemstatus). Too late, it changes nothing.
+  /// Once a process, before SQLite is used: without its statistics of memory, no allocation takes a lock that
+  /// all threads share
+  /// (https://www.sqlite.org/c3ref/c_config_covering_index_scan.html#sqliteconfigmemstatus). Too late, it
+  /// changes nothing.
   private static let isConfigured = csqlite_config(SQLITE_CONFIG_MEMSTATUS, 0) == SQLITE_OK
 
   private let handle: OpaquePointer
@@ -151,7 +156,8 @@ package final class Connection {
   /// Pages in the WAL after the latest commit of this connection.
   package var walPages: Int { Int(signals.walPages) }
 
-  /// Copies the WAL into the database and syncs it; `.truncate` also empties the WAL, and throws SQLITE_BUSY where a reader is in the way.
+  /// Copies the WAL into the database and syncs it; `.truncate` also empties the WAL, and throws SQLITE_BUSY
+  /// where a reader is in the way.
   package func checkpoint(_ mode: Checkpoint) throws(SQLiteError) {
     let code = unsafe sqlite3_wal_checkpoint_v2(
       handle, nil, mode == .truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, nil, nil)

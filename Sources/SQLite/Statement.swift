@@ -1,6 +1,7 @@
 import CSQLite
 
-/// A prepared statement (https://www.sqlite.org/c3ref/stmt.html). Parameters are bound and columns read one after the other, in
+/// A prepared statement (https://www.sqlite.org/c3ref/stmt.html). Parameters are bound and columns read one after
+/// the other, in
 /// the order in which the SQL names them.
 ///
 /// Belongs to the thread of its connection, which it keeps alive. A bind that fails is told by the next step.

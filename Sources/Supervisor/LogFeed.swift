@@ -16,7 +16,8 @@ package struct LogFeed {
   private let overRetries: Bool
   private let streams: [LogStream]
   private var attempt: Int
-  /// What may still have something to read. A log that is not followed is read stream by stream; one that is followed, as it comes.
+  /// What may still have something to read. A log that is not followed is read stream by stream; one that is
+  /// followed, as it comes.
   private var cursors: [Cursor] = []
 
   private static let chunk = 64 << 10
@@ -99,15 +100,18 @@ package struct LogFeed {
   private func outputOrEnd() async throws(Problem) -> Set<LogStream> {
     let (service, id, attempt, cursors) = (service, id, attempt, cursors)
     return try await service.supervisor.hub.watching(id) { watch throws(Problem) in
-      // An attempt whose end is on disk writes no more. One that has only been claimed may not have begun to write: its end is not what
+      // An attempt whose end is on disk writes no more. One that has only been claimed may not have begun to
+      // write: its end is not what
       // the runner says of it, but what the store says.
       let job = try await service.job(id, viewer: nil)
-      let isOver = job.attempts.first { $0.attempt == attempt }?.finishedAt != nil
+      let isOver =
+        job.attempts.first { $0.attempt == attempt }?.finishedAt != nil || (job.state.hasEnded && job.attempt < attempt)
       if isOver || service.supervisor.hub.isClosed { return Set(cursors.map(\.stream)) }
       return await withTaskGroup(of: LogStream?.self) { group in
         for cursor in cursors {
           group.addTask {
-            await service.supervisor.runner.waitForOutput(id, attempt: attempt, stream: cursor.stream, beyond: cursor.offset)
+            await service.supervisor.runner.waitForOutput(
+              id, attempt: attempt, stream: cursor.stream, beyond: cursor.offset)
               ? nil : cursor.stream
           }
         }

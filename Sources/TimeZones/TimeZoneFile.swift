@@ -14,8 +14,8 @@ package struct TimeZoneFile: Sendable {
     self.local = local
   }
 
-  /// The rules of a zone by its name (`Europe/Berlin`); `UTC` needs no file; `local` is the host's own zone, UTC where the
-  /// host has set none (localtime(5)).
+  /// The rules of a zone by its name (`Europe/Berlin`); `UTC` needs no file; `local` is the host's own zone, UTC where
+  /// the host has set none (localtime(5)).
   ///
   /// Reads one file of some kilobytes, and blocks for that. Throws `TimeZoneError`.
   package func rules(of name: String) throws(TimeZoneError) -> TimeZoneRules {

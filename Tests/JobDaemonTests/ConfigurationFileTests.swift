@@ -73,7 +73,8 @@ struct ConfigurationFileTests {
       .deletingLastPathComponent()
     let text = try String(contentsOf: root.appending(path: "etc/jobq.yaml"), encoding: .utf8)
     #expect(try Configuration(yaml: text, file: "etc/jobq.yaml", cores: 2) == Configuration(cores: 2))
-    // Prose stands behind "# "; a key that is commented out behind "#", with the two spaces of its own where it is an inner one.
+    // Prose stands behind "# "; a key that is commented out behind "#", with the two spaces of its own where
+    // it is an inner one.
     let uncommented = text.replacing(/(?m)^#(?=\S|  )/, with: "")
     let configuration = try Configuration(yaml: uncommented, file: "etc/jobq.yaml", cores: 2)
     #expect(configuration.supervisor.queueLimits["mail"] != nil)

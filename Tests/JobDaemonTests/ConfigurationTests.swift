@@ -202,6 +202,11 @@ struct ConfigurationTests {
     #expect(complaints("hooks: {failed: [/bin/page]}") == ["f:1: hooks: \(not)"])
     #expect(complaints("schedules: {n: {cron: '@daily', command: [x]}}") == ["f:1: schedules: \(not)"])
     #expect(
+      complaints("schedules: {n: {cron: '0 0 31 2 *', command: [x]}}").first?
+        .hasPrefix(
+          "f:1: schedules.n.cron: a cron expression such as \"15 3 * * *\" or @daily is expected, not \"0 0 31 2 *\": ")
+        == true)
+    #expect(
       complaints("schedules: {n: {cron: '@daily', missed: yes}}") == [
         "f:1: schedules.n.command: is missing",
         "f:1: schedules.n.missed: \"skip\", \"once\" or \"all\" is expected, not \"yes\"",

@@ -71,7 +71,8 @@ struct LoggingTests {
     defer { close(ends[0]) }
     let sink = LogSink(descriptor: ends[1], most: 1 << 20) { "dropped \($0)\n" }
     let line = String(repeating: "x", count: 1023) + "\n"
-    // Nobody reads: what the pipe does not hold waits in the sink, up to a mebibyte, and none of these calls waits for it.
+    // Nobody reads: what the pipe does not hold waits in the sink, up to a mebibyte, and none of these calls
+    // waits for it.
     for _ in 0..<2000 { sink.write(line) }
     // Now somebody does.
     let reader = Task.detached { [descriptor = ends[0]] in  // A thread's work, not a worker's: it only reads a pipe.

@@ -10,7 +10,7 @@ struct PlacesTests {
   ) throws(StartError) -> Places {
     try Places(
       config: config, stateDirectory: state, socket: socket,
-      in: .init(environment: environment, uid: uid, pid: 42, home: home, workingDirectory: "/work"))
+      in: .init(environment: environment, uid: uid, pid: 42, home: home, workingDirectory: "/here"))
   }
 
   private func expect(_ places: Places, config: String, state: String, socket: String, named: Bool = false) {
@@ -90,14 +90,14 @@ struct PlacesTests {
     let settings = SocketSettings(path: "/file/k")
     #expect(try places(uid: 0).socket(settings) == "/file/k")
     #expect(try places(["JOBQ_SOCKET": "/e/k"], uid: 0).socket(settings) == "/e/k")
-    #expect(try places(uid: 0, socket: "k").socket(settings) == "/work/k")
+    #expect(try places(uid: 0, socket: "k").socket(settings) == "/here/k")
   }
 
   @Test("a relative path means the directory in which the daemon was started")
   func relative() throws {
     expect(
       try places(uid: 0, config: "c", state: "./s", socket: "k"),
-      config: "/work/c", state: "/work/./s", socket: "/work/k", named: true)
+      config: "/here/c", state: "/here/./s", socket: "/here/k", named: true)
   }
 
   @Test("a path that cannot be one is bad usage")

@@ -68,7 +68,7 @@ struct ScheduleTests {
         == ["2011-12-29T12:00:00-10:00", "2011-12-31T00:00:00+14:00"])
   }
 
-  @Test("what is rare is found: a leap day on a Monday, over a century without one")
+  @Test("what is rare is found: a leap day on a Sunday, over a century without one")
   func rare() throws {
     #expect(
       try due("0 0 29 2 */7", after: "2026-01-01T00:00:00Z", 3)

@@ -39,7 +39,8 @@ import Testing
   }
 }
 
-/// A generator that starts where it is told (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
+/// A generator that starts where it is told (Steele, Lea, Flood: "Fast splittable pseudorandom number
+/// generators", 2014).
 struct SplitMix: RandomNumberGenerator {
   private var state: UInt64
   init(_ seed: UInt64) { state = seed }

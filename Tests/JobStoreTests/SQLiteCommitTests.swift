@@ -17,7 +17,8 @@ private final class Bench {
     writer = try SQLiteJobStore.openWriter(StateDirectory(directory), bootID: "boot 1", signals).0
   }
 
-  /// Commits these as one group and gives what each was answered, in the order of the answers, and the changes of each commit.
+  /// Commits these as one group and gives what each was answered, in the order of the answers, and the changes
+  /// of each commit.
   func commit(_ requests: [Request]) -> (answers: [String], commits: [[JobChange]]) {
     let answers = Mutex<[String]>([])
     let commits = Mutex<[[JobChange]]>([])

@@ -74,7 +74,8 @@ struct DiskImage {
     if Int(operation.kind) == SHIM_TRUNCATE {
       resize(&bytes, to: Int(operation.offset))
     } else {
-      put(UnsafeRawBufferPointer(start: operation.data, count: operation.length), at: Int(operation.offset), into: &bytes)
+      put(
+        UnsafeRawBufferPointer(start: operation.data, count: operation.length), at: Int(operation.offset), into: &bytes)
     }
   }
 
@@ -99,7 +100,9 @@ struct DiskImage {
 
   private static func put(_ data: UnsafeRawBufferPointer, at offset: Int, into bytes: inout [UInt8]) {
     if bytes.count < offset + data.count { resize(&bytes, to: offset + data.count) }
-    bytes.withUnsafeMutableBytes { UnsafeMutableRawBufferPointer(rebasing: $0[offset..<offset + data.count]).copyMemory(from: data) }
+    bytes.withUnsafeMutableBytes {
+      UnsafeMutableRawBufferPointer(rebasing: $0[offset..<offset + data.count]).copyMemory(from: data)
+    }
   }
 
   private static func resize(_ bytes: inout [UInt8], to count: Int) {

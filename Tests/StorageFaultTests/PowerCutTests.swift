@@ -10,7 +10,9 @@ struct StorageTests {}
 extension StorageTests {
   @Suite("Power cuts")
   struct PowerCuts {
-    @Test("at every cut, whatever the disk kept of what was not synced, all that was acknowledged is there and nothing is corrupt")
+    @Test(
+      "at every cut, whatever the disk kept of what was not synced, all that was acknowledged is there and nothing is corrupt"
+    )
     func cuts() async throws {
       let faults = try await tryCuts(count: cases(400), forgetsWALSyncs: false)
       #expect(faults.count == 0, "\(faults.prefix(5))")

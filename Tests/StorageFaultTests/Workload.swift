@@ -5,7 +5,8 @@ import JobStore
 import Synchronization
 import Testing
 
-/// What the store has acknowledged, and when: the states that each job has been told to be in, in order, and how many storage
+/// What the store has acknowledged, and when: the states that each job has been told to be in, in order, and how
+/// many storage
 /// operations had been made when the answer came.
 final class Ledger: Sendable {
   struct Entry: Sendable {
@@ -25,7 +26,9 @@ final class Ledger: Sendable {
     let jobs = jobs.withLock { $0 }
     for (id, entries) in jobs {
       guard let last = entries.lastIndex(where: { $0.position <= position }) else { continue }
-      guard let job = try await store.job(id) else { return "job \(id), acknowledged as \(entries[last].state), is gone" }
+      guard let job = try await store.job(id) else {
+        return "job \(id), acknowledged as \(entries[last].state), is gone"
+      }
       guard Self.mayFollow(entries[last].state).contains(job.state) else {
         return "job \(id), acknowledged as \(entries[last].state), is \(job.state)"
       }
@@ -35,7 +38,8 @@ final class Ledger: Sendable {
 }
 
 extension Ledger {
-  /// What came after an acknowledgement may have reached the disk too, acknowledged or not; what came before must not be all that is left.
+  /// What came after an acknowledgement may have reached the disk too, acknowledged or not; what came before
+  /// must not be all that is left.
   private static func mayFollow(_ state: JobState) -> Set<JobState> {
     switch state {
     case .held: [.held, .cancelled]
@@ -60,7 +64,8 @@ final class Workload: Sendable {
   static let moment = Moment(wall: Timestamp(milliseconds: 1_795_508_080_000), boot: 1_000_000)
 
   static func spec(hold: Bool = false, name: String? = nil) -> JobSpec {
-    var spec = JobSpec(queue: "default", work: .command(["true"]), killGrace: .seconds(1), retries: 0, backoff: .standard)
+    var spec = JobSpec(
+      queue: "default", work: .command(["true"]), killGrace: .seconds(1), retries: 0, backoff: .standard)
     spec.hold = hold
     spec.name = name
     return spec
@@ -113,7 +118,9 @@ final class Workload: Sendable {
 
 /// A directory for one test, gone afterwards.
 func withScratch<Value>(_ body: (String) async throws -> Value) async throws -> Value {
-  let path = URL(fileURLWithPath: NSTemporaryDirectory()).resolvingSymlinksInPath().path + "/jobq-fault-\(UUID().uuidString.prefix(8))"
+  let path =
+    URL(fileURLWithPath: NSTemporaryDirectory()).resolvingSymlinksInPath().path
+    + "/jobq-fault-\(UUID().uuidString.prefix(8))"
   try FileManager.default.createDirectory(
     atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
   defer { try? FileManager.default.removeItem(atPath: path) }

@@ -90,7 +90,8 @@ struct SchedulerCoreTests {
   }
 }
 
-/// The core against a store that is a few sets in memory, in random orders: whatever happens in whatever order, no limit is
+/// The core against a store that is a few sets in memory, in random orders: whatever happens in whatever order,
+/// no limit is
 /// passed, nothing runs twice, and once things have calmed down nothing that may run is left waiting.
 @Suite("The scheduling core, in thousands of random orders")
 struct SchedulerCoreRandomTests {
@@ -220,7 +221,8 @@ struct SchedulerCoreRandomTests {
   }
 }
 
-/// A small generator with a seed, so that a failure can be played again. (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators".)
+/// A small generator with a seed, so that a failure can be played again. (Steele, Lea, Flood: "Fast Splittable
+/// Pseudorandom Number Generators".)
 struct SplitMix: RandomNumberGenerator {
   var state: UInt64
 

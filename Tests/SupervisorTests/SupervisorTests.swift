@@ -34,7 +34,9 @@ struct SupervisorTests {
   @Test("a cancel ends the tree, and the job is cancelling until it is gone")
   func cancel() async throws {
     try await House.with { house in
-      let id = try await house.enqueue("trap '' TERM; echo up; sleep 600; sleep 600") { $0.killGrace = .milliseconds(300) }
+      let id = try await house.enqueue("trap '' TERM; echo up; sleep 600; sleep 600") {
+        $0.killGrace = .milliseconds(300)
+      }
       var feed = try await house.service.log(id, attempt: nil, stream: nil, offset: 0, tail: nil, follow: true)
       #expect(try await feed.next().map { String(decoding: $0, as: UTF8.self) } == "up\n")
       let asked = try await house.service.cancel(id, viewer: 0)

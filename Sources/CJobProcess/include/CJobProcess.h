@@ -59,7 +59,7 @@ struct jobq_spawn {
 };
 
 /// What one spawning thread needs: a stack for its children, and the place where the kernel announces their numbers before
-/// they run. Answers a number, or -1 with errno. At most 64 are open at once.
+/// they run. Answers a number, or -1 with errno. At most 256 are open at once.
 int jobq_spawner_open(void);
 void jobq_spawner_close(int spawner);
 

@@ -71,14 +71,15 @@ extension Configuration {
   }
 
   private mutating func readSchedule(_ name: String, _ section: inout Section, line: Int) {
-    let cron = section.required("cron", .line("a cron expression such as \"15 3 * * *\""), line: line)
+    let cron = section.required("cron", .cron, line: line)
     let command = section.required("command", .command, line: line)
-    var settings = ScheduleSettings(cron: cron ?? "", command: command ?? [])
-    section.read("timezone", .line("a time zone such as Europe/Berlin"), into: &settings.timezone)
-    section.read("missed", .choice, into: &settings.missed)
-    section.read("overlap", .choice, into: &settings.overlap)
-    section.read("queue", .queueName, into: &settings.queue)
-    if cron != nil, command != nil { schedules[name] = settings }
+    let timezone = section.value("timezone", .line("a time zone such as Europe/Berlin"))
+    let missed = section.value("missed", .choice) ?? ScheduleSettings.Missed.once
+    let overlap = section.value("overlap", .choice) ?? ScheduleSettings.Overlap.skip
+    let queue = section.value("queue", .queueName)
+    guard let cron, let command else { return }
+    schedules[name] = ScheduleSettings(
+      cron: cron, timezone: timezone, missed: missed, overlap: overlap, queue: queue, command: command)
   }
 
   private mutating func readRetention(_ section: inout Section) {

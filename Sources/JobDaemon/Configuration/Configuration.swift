@@ -20,7 +20,8 @@ package struct Configuration: Sendable, Hashable {
     supervisor = SupervisorConfiguration(workers: max(cores, 1), shutdownGrace: .seconds(30))
   }
 
-  /// Keys that are read and checked but whose feature this version does not have. A file that has one is refused: a limit or a schedule that
+  /// Keys that are read and checked but whose feature this version does not have. A file that has one is
+  /// refused: a limit or a schedule that
   /// is silently not kept is worse than none.
   static let notYet: Set<String> = ["queues.*.rate", "queues.*.per_key", "schedules", "hooks"]
 }
@@ -67,7 +68,7 @@ package struct ScheduleSettings: Sendable, Hashable {
     case cancelPrevious = "cancel-previous"
   }
 
-  package var cron: String
+  package var cron: CronExpression
   /// A name of the tz database; nil is the host's zone.
   package var timezone: String?
   package var missed = Missed.once

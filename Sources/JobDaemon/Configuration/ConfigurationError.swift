@@ -10,7 +10,8 @@ package struct Complaint: Sendable, Hashable {
   package var message: String
 }
 
-/// Why a configuration file cannot be taken: everything that is wrong in it, in the order of its lines. jobqd exits 78 (EX_CONFIG).
+/// Why a configuration file cannot be taken: everything that is wrong in it, in the order of its lines. jobqd
+/// exits 78 (EX_CONFIG).
 package struct ConfigurationError: Error, Sendable, Hashable, CustomStringConvertible {
   package var file: String
   package var complaints: [Complaint]

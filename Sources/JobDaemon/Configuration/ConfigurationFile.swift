@@ -16,7 +16,8 @@ package struct ConfigurationFile: Sendable, Hashable {
   /// The largest file that is read: far over what anybody writes, far under what would hurt.
   static let most = 1 << 20
 
-  /// Reads the file, or gives the built-in values where it is absent and may be. Blocks: for the start, before anything else runs.
+  /// Reads the file, or gives the built-in values where it is absent and may be. Blocks: for the start, before
+  /// anything else runs.
   package func load() throws(ConfigurationError) -> Loaded {
     guard let bytes = try read() else {
       return Loaded(configuration: Configuration(cores: Self.cores), isPresent: false)

@@ -7,13 +7,16 @@ struct Reading<Value> {
   var expected: String
   /// Nil where the node is not that.
   var parse: (Node) -> Value?
+  /// Why a node that was refused is not that, where more can be said than that.
+  var reason: (Node) -> String? = { _ in nil }
 
   init(_ expected: String, _ parse: @escaping (Node) -> Value?) {
     self.expected = expected
     self.parse = parse
   }
 
-  /// A value that is written as one word or text. What its characters say counts, not YAML's guess at a type: `0660` stays `0660`.
+  /// A value that is written as one word or text. What its characters say counts, not YAML's guess at a type:
+  /// `0660` stays `0660`.
   static func scalar(_ expected: String, _ parse: @escaping (String) -> Value?) -> Reading {
     Reading(expected) { node in node.text.flatMap(parse) }
   }
@@ -108,6 +111,18 @@ extension Reading where Value: RawRepresentable & CaseIterable, Value.RawValue =
   static var choice: Reading {
     let words = Value.allCases.map { "\"\($0.rawValue)\"" }
     return .scalar(words.dropLast().joined(separator: ", ") + " or " + (words.last ?? "")) { Value(rawValue: $0) }
+  }
+}
+
+extension Reading where Value == CronExpression {
+  static var cron: Reading {
+    var reading = Reading.scalar("a cron expression such as \"15 3 * * *\" or @daily") { try? CronExpression($0) }
+    reading.reason = { node in
+      guard let text = node.text else { return nil }
+      do throws(CronError) { _ = try CronExpression(text) } catch { return error.description }
+      return nil
+    }
+    return reading
   }
 }
 

@@ -1,7 +1,8 @@
 import JobModel
 import Yams
 
-/// One mapping of the file while it is read. Each key is asked for by name; at the end `refuseUnknown` complains of those that nobody asked for.
+/// One mapping of the file while it is read. Each key is asked for by name; at the end `refuseUnknown` complains
+/// of those that nobody asked for.
 struct Section {
   /// The keys above, `queues.mail`; empty at the top.
   private let path: String
@@ -19,7 +20,8 @@ struct Section {
     }
   }
 
-  /// Nil, with a complaint, where the node is no mapping with words for keys. One that is empty or commented out as a whole is a mapping without keys.
+  /// Nil, with a complaint, where the node is no mapping with words for keys. One that is empty or commented
+  /// out as a whole is a mapping without keys.
   init?(_ node: Node, line: Int, path: String, pattern: String, _ complaints: Complaints) {
     self.path = path
     self.pattern = pattern
@@ -59,7 +61,8 @@ struct Section {
     known.append(key)
     guard let entry = entries.first(where: { $0.key == key }) else { return nil }
     guard let value = reading.parse(entry.node) else {
-      complain(of: key, "\(reading.expected) is expected, not \(entry.node.shown)")
+      let reason = reading.reason(entry.node).map { ": \($0)" } ?? ""
+      complain(of: key, "\(reading.expected) is expected, not \(entry.node.shown)\(reason)")
       return nil
     }
     return isSupported(key) ? value : nil

@@ -8,7 +8,8 @@ enum YAMLDocument {
   static func root(of text: String) throws(Complaint) -> Node? {
     try refuseAliases(text)
     do {
-      // The basic resolver guesses no types: what a value is, its key says. Nesting is bounded by the parser itself, at 1000.
+      // The basic resolver guesses no types: what a value is, its key says. Nesting is bounded by the parser
+      // itself, at 1000.
       return try Parser(yaml: text, resolver: .basic, encoding: .utf8).singleRoot()
     } catch let error as YamlError {
       throw Complaint(error, text)
@@ -17,8 +18,10 @@ enum YAMLDocument {
     }
   }
 
-  /// A configuration has no use for aliases, and a kilobyte of them can stand for a gigabyte ("billion laughs"); the parser compares keys, so it would
-  /// walk through all of that. So they are refused before it: a `*name` after the `&name` that it would mean, each where a value may begin.
+  /// A configuration has no use for aliases, and a kilobyte of them can stand for a gigabyte ("billion
+  /// laughs"); the parser compares keys, so it would
+  /// walk through all of that. So they are refused before it: a `*name` after the `&name` that it would mean,
+  /// each where a value may begin.
   /// In quotes and comments both are text, but a file that has both, of one name, is not one to be kind to.
   private static func refuseAliases(_ text: String) throws(Complaint) {
     var anchors: Set<String> = []

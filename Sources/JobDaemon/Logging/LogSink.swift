@@ -2,7 +2,8 @@ import Dispatch
 import Glibc
 import Synchronization
 
-/// Where the lines of the log go: standard error, from a thread of its own, since whoever reads it may not keep up, and no worker shall wait for that.
+/// Where the lines of the log go: standard error, from a thread of its own, since whoever reads it may not keep
+/// up, and no worker shall wait for that.
 /// Lines that find a mebibyte waiting are dropped, and counted in a line of their own.
 package final class LogSink: Sendable {
   private struct State {

@@ -9,7 +9,8 @@ package enum LogStyle: Sendable, Hashable {
   /// For people: `2026-11-24T08:14:40.123Z notice message key=value`.
   case plain
 
-  /// The journal's, where standard error is the stream that JOURNAL_STREAM names by device and inode (systemd.exec(5)): the
+  /// The journal's, where standard error is the stream that JOURNAL_STREAM names by device and inode
+  /// (systemd.exec(5)): the
   /// variable alone is inherited by programs whose standard error is something else.
   package static func detected(environment: [String: String]) -> LogStyle {
     var status = stat()
@@ -17,7 +18,8 @@ package enum LogStyle: Sendable, Hashable {
     return stream == "\(status.st_dev):\(status.st_ino)" ? .journal : .plain
   }
 
-  /// One line, with its end. Control characters are made visible, so that no message can forge a line or steer a terminal.
+  /// One line, with its end. Control characters are made visible, so that no message can forge a line or steer
+  /// a terminal.
   func line(_ level: Logger.Level, _ message: String, _ metadata: Logger.Metadata, at time: Timestamp) -> String {
     let fields = metadata.sorted { $0.key < $1.key }.map { " \(Self.key($0.key))=\(Self.value("\($0.value)"))" }
       .joined()

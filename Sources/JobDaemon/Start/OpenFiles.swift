@@ -2,7 +2,8 @@ import Glibc
 
 /// How many descriptors this process may have.
 package enum OpenFiles {
-  /// Raises the soft limit to the hard one, which is what systemd recommends to programs that need many and do not use select(2). Only after the
+  /// Raises the soft limit to the hard one, which is what systemd recommends to programs that need many and do
+  /// not use select(2). Only after the
   /// runner of processes has noted the limit that jobs get. getrlimit(2); where it is refused the limit stays as it is.
   package static func raiseLimit() {
     var limit = rlimit()

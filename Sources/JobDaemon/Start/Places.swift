@@ -26,9 +26,11 @@ package struct Places: Sendable, Hashable {
     }
   }
 
-  /// Decides. A flag wins, then `JOBQ_CONFIG`, `JOBQ_STATE_DIR`, `JOBQ_SOCKET`, then the file, then the default place: that of the system for root and
+  /// Decides. A flag wins, then `JOBQ_CONFIG`, `JOBQ_STATE_DIR`, `JOBQ_SOCKET`, then the file, then the default
+  /// place: that of the system for root and
   /// for a service of the system's manager, else the person's by the XDG base directory specification.
-  /// - Throws: `StartError` with exit code 64 for a path that cannot be one, 78 where a person has no home to take a default place in.
+  /// - Throws: `StartError` with exit code 64 for a path that cannot be one, 78 where a person has no home to
+  ///   take a default place in.
   package init(
     config: String?, stateDirectory: String?, socket: String?, in surroundings: Surroundings
   ) throws(StartError) {
@@ -100,7 +102,8 @@ package struct Places: Sendable, Hashable {
 }
 
 extension Places.Surroundings {
-  /// Root, or a service of the system's manager whatever its user. systemd.exec(5): only a user's manager sets MANAGERPID, and SYSTEMD_EXEC_PID is the
+  /// Root, or a service of the system's manager whatever its user. systemd.exec(5): only a user's manager sets
+  /// MANAGERPID, and SYSTEMD_EXEC_PID is the
   /// process that a manager started itself, which tells a service from a shell that has inherited the variables.
   var isSystem: Bool {
     if uid == 0 { return true }

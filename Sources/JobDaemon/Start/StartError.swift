@@ -24,7 +24,8 @@ package struct StartError: Error, Sendable, Hashable, CustomStringConvertible {
   }
 
   package var code: Code
-  /// For standard error: what was tried and why it failed, in one line, or a line for each complaint about a configuration.
+  /// For standard error: what was tried and why it failed, in one line, or a line for each complaint about a
+  /// configuration.
   package var description: String
 
   package init(_ code: Code, _ message: String) {

@@ -11,8 +11,10 @@ package struct ListeningSocket: Sendable, Hashable {
   /// The first descriptor that is handed over: SD_LISTEN_FDS_START.
   static let first: Int32 = 3
 
-  /// Takes over what the variables LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES announce; nil where they announce nothing to this process.
-  /// - Throws: `StartError` (78) where it is anything but one listening stream socket of the Unix family: another socket unit has been
+  /// Takes over what the variables LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES announce; nil where they announce
+  /// nothing to this process.
+  /// - Throws: `StartError` (78) where it is anything but one listening stream socket of the Unix family:
+  ///   another socket unit has been
   ///   tied to this service by mistake.
   package static func adopt(environment: [String: String], pid: Int32) throws(StartError) -> ListeningSocket? {
     try adopt(environment: environment, pid: pid, from: first)

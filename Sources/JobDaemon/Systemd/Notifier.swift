@@ -3,9 +3,11 @@ import Glibc
 package import JobModel
 package import Logging
 
-/// Tells the service manager how the daemon is: sd_notify(3), without libsystemd. Outside of a service every call does nothing.
+/// Tells the service manager how the daemon is: sd_notify(3), without libsystemd. Outside of a service every call
+/// does nothing.
 ///
-/// Messages go out in the order of the calls, from a thread of the notifier's own: the manager's socket can be full. One that cannot be
+/// Messages go out in the order of the calls, from a thread of the notifier's own: the manager's socket can be
+/// full. One that cannot be
 /// sent is logged and forgotten; the manager's own timeouts are what it leads to.
 package final class Notifier: Sendable {
   /// What can be said.
@@ -38,7 +40,8 @@ package final class Notifier: Sendable {
   private let queue = DispatchQueue(label: "jobq.notify")
   private let logger: Logger
 
-  /// - Parameter path: the value of NOTIFY_SOCKET: an absolute path, or `@` and an abstract name; nil where there is none.
+  /// - Parameter path: the value of NOTIFY_SOCKET: an absolute path, or `@` and an abstract name; nil where
+  ///   there is none.
   package init(path: String?, logger: Logger) {
     self.logger = logger
     address = path.flatMap(Address.init)

@@ -6,8 +6,10 @@ package enum ServiceEnvironment {
     "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC",
   ]
 
-  /// This process's whole environment; those variables that are meant for it alone are taken out of it, so that nothing it starts believes itself
-  /// addressed. For the first line of the program: unsetenv(3) and a thread that reads the environment do not go together.
+  /// This process's whole environment; those variables that are meant for it alone are taken out of it, so that
+  /// nothing it starts believes itself
+  /// addressed. For the first line of the program: unsetenv(3) and a thread that reads the environment do not
+  /// go together.
   package static func take() -> [String: String] {
     var environment: [String: String] = [:]
     var entry = environ

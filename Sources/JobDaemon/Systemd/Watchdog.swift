@@ -1,6 +1,7 @@
 package import Logging
 
-/// Says that the daemon is alive, as often as the service manager wants to hear it (sd_watchdog_enabled(3)), as long as it is: the event loop and the
+/// Says that the daemon is alive, as often as the service manager wants to hear it (sd_watchdog_enabled(3)), as
+/// long as it is: the event loop and the
 /// supervisor must have answered. Storage is not asked: a stalled disk must not get the daemon and its jobs killed.
 package struct Watchdog: Sendable {
   /// After how long without a sign of life the manager ends the daemon.
