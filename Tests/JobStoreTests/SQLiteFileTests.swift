@@ -169,7 +169,7 @@ import Testing
   }
 
   @Test(
-    "a large database is opened at once after a clean stop and checked meanwhile; damage then refuses new work, and the next start",
+    "a large database is opened at once after a clean stop and checked meanwhile; damage then refuses new work",
     .timeLimit(.minutes(1)))
   func backgroundCheck() async throws {
     try await withClosedStore { directory, database in
