@@ -21,6 +21,7 @@ package final class ControlServer: Sendable {
     var channel: any Channel
     var quiescing: ServerQuiescingHelper
     var connections: NIOLoopBound<ConnectionTable>
+    var executor: LoopExecutor
     var socket: ListeningSocket
   }
 
@@ -80,7 +81,9 @@ package final class ControlServer: Sendable {
       let channel = try await bootstrap.withBoundSocket(listening.descriptor).get()
       phase.withLock {
         $0 = .running(
-          Running(group: group, channel: channel, quiescing: quiescing, connections: connections, socket: listening))
+          Running(
+            group: group, channel: channel, quiescing: quiescing, connections: connections, executor: executor,
+            socket: listening))
       }
     } catch {
       listening.unlinkIfOurs()
@@ -99,11 +102,18 @@ package final class ControlServer: Sendable {
   /// everything. A second call does
   /// nothing.
   package func stop(within span: TimeSpan) async {
+    guard let group = await close(within: span) else { return }
+    try? await group.shutdownGracefully()
+  }
+
+  /// All of a stop but the end of the event loop, which what is held here must not outlive: the quiescing helper's own end is
+  /// work for the loop.
+  private func close(within span: TimeSpan) async -> MultiThreadedEventLoopGroup? {
     let taken = phase.withLock { phase in
       defer { phase = .stopped }
       return phase
     }
-    guard case .running(let running) = taken else { return }
+    guard case .running(let running) = taken else { return nil }
     // First, so that a client looks for our successor, and not at a socket that nobody answers.
     running.socket.unlinkIfOurs()
     let loop = running.group.next()
@@ -121,6 +131,7 @@ package final class ControlServer: Sendable {
       group.cancelAll()
     }
     await tasks.waitForNone()
-    try? await running.group.shutdownGracefully()
+    running.executor.close()
+    return running.group
   }
 }
