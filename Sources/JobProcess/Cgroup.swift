@@ -1,12 +1,14 @@
 import Glibc
 
-/// The cgroup of one attempt, cgroups(7) and the kernel's admin-guide/cgroup-v2: no process can leave it, and it ends them all at once.
+/// The cgroup of one attempt, cgroups(7) and the kernel's admin-guide/cgroup-v2: no process can leave it, and it
+/// ends them all at once.
 struct Cgroup: Sendable {
   /// The directory that it is in.
   let parent: Descriptor
   let name: String
 
-  /// Makes it and opens its directory. One that an earlier attempt left empty is replaced; where it is not empty this throws EBUSY.
+  /// Makes it and opens its directory. One that an earlier attempt left empty is replaced; where it is not
+  /// empty this throws EBUSY.
   func make() throws(Failure) -> Descriptor {
     do throws(Failure) {
       try System.makeDirectory(name, at: parent, mode: 0o755)
@@ -45,7 +47,8 @@ struct Cgroup: Sendable {
     return String(decoding: text, as: UTF8.self).split(separator: "\n").contains("populated 1")
   }
 
-  /// The processes in it and below. A cgroup whose list cannot be read (a threaded one) counts as one process of number 0.
+  /// The processes in it and below. A cgroup whose list cannot be read (a threaded one) counts as one process
+  /// of number 0.
   func processes() -> [pid_t] {
     paths().flatMap { path -> [pid_t] in
       do throws(Failure) {

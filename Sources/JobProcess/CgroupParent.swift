@@ -46,7 +46,8 @@ struct CgroupParent: Sendable {
     return bearsChildren
   }
 
-  /// Where systemd delegated its cgroup to the service (Delegate=yes), `jobs` beside the daemon's own leaf; else `jobq-STORE` below this process's own.
+  /// Where systemd delegated its cgroup to the service (Delegate=yes), `jobs` beside the daemon's own leaf;
+  /// else `jobq-STORE` below this process's own.
   private static func place(store: String) throws(ProcessError) -> String {
     guard let mount = mounts().first else {
       throw ProcessError("no cgroup v2 is mounted", errno: ENOENT, call: "/proc/self/mountinfo")

@@ -32,7 +32,8 @@ struct EventQueue {
     _ = try System.check("epoll_ctl") { unsafe epoll_ctl(queue.raw, EPOLL_CTL_ADD, descriptor.raw, &event) }
   }
 
-  /// Watches it no longer. To close it is not enough: a child between clone and exec has a copy, and as long as that is open it is told of.
+  /// Watches it no longer. To close it is not enough: a child between clone and exec has a copy, and as long as that is
+  /// open it is told of.
   func remove(_ descriptor: Descriptor) {
     var event = unsafe epoll_event()
     // It fails only where the descriptor was never added.

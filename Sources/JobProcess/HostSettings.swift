@@ -1,6 +1,7 @@
 import Glibc
 
-/// What a process hands on to its children and a daemon changes for itself. Read it before the change; the jobs get it back.
+/// What a process hands on to its children and a daemon changes for itself. Read it before the change; the jobs
+/// get it back.
 package struct HostSettings: Sendable, Hashable {
   /// The soft limit of open files, getrlimit(2).
   package var openFiles: UInt64

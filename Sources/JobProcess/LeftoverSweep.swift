@@ -3,8 +3,10 @@ import JobModel
 
 /// Ends what a dead daemon's attempts left behind. All of it blocks: it runs on a thread for that.
 ///
-/// A process is of this store where it carries the store's mark, is in a cgroup of the store's name, is the noted leader (pid, start time and
-/// boot id together) or of that leader's session, or descends from such a one. Every signal goes through a descriptor that was
+/// A process is of this store where it carries the store's mark, is in a cgroup of the store's name, is the noted
+/// leader (pid, start time and
+/// boot id together) or of that leader's session, or descends from such a one. Every signal goes through a
+/// descriptor that was
 /// opened before the process was looked at a second time: a recycled number is never signalled.
 struct LeftoverSweep: Sendable {
   let store: String

@@ -1,7 +1,8 @@
 import Glibc
 package import JobModel
 
-/// The directory of the kept output: files 0600, directories 0700, no link followed. Reading and removing happen on a thread of its own.
+/// The directory of the kept output: files 0600, directories 0700, no link followed. Reading and removing happen
+/// on a thread of its own.
 package struct LogDirectory: Sendable {
   package let path: String
   let threads: WorkThreads
@@ -16,7 +17,8 @@ package struct LogDirectory: Sendable {
     }
   }
 
-  /// Makes the directory, 0700, where it is missing (its parent must be there), and takes others' rights to an existing one. Blocks.
+  /// Makes the directory, 0700, where it is missing (its parent must be there), and takes others' rights to an
+  /// existing one. Blocks.
   package func prepare() throws(ProcessError) {
     do throws(Failure) {
       do throws(Failure) {

@@ -1,7 +1,9 @@
 /// Which of a stream's logical bytes are shown: a value made of what lies on the disk, by the rule of the cap.
 ///
-/// The first quarter of `logMax` is in the head, a file that begins at 0. What follows is in segments of a quarter each, of which the oldest
-/// are dropped. Shown are the head and the newest three quarters; between them, and wherever else bytes are missing, stands a marker.
+/// The first quarter of `logMax` is in the head, a file that begins at 0. What follows is in segments of a
+/// quarter each, of which the oldest
+/// are dropped. Shown are the head and the newest three quarters; between them, and wherever else bytes are
+/// missing, stands a marker.
 struct LogLayout: Equatable {
   struct Segment: Equatable {
     var start: Int64
@@ -48,7 +50,8 @@ struct LogLayout: Equatable {
     Array("\n[jobq: \(leftOut) bytes of output are left out here]\n".utf8)
   }
 
-  /// The segments that may go once a new one begins: all but the newest three full ones, which hold the newest three quarters.
+  /// The segments that may go once a new one begins: all but the newest three full ones, which hold the newest
+  /// three quarters.
   /// Segments are short only after failed writes; then their number is bounded all the same.
   static func superseded(_ tail: [Segment], end: Int64, quarter: Int64) -> [Segment] {
     let surplus = tail.dropLast(15).count

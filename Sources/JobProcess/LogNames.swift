@@ -1,6 +1,7 @@
 import JobModel
 
-/// Where a stream's files lie under the log directory. A thousand jobs share a directory, so that none grows without bound.
+/// Where a stream's files lie under the log directory. A thousand jobs share a directory, so that none grows
+/// without bound.
 struct LogNames: Hashable, Sendable {
   let shard: String
   /// The file of the head; there is no other unless the log outgrew its first quarter.

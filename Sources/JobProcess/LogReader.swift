@@ -8,13 +8,15 @@ package struct LogChunk: Sendable, Hashable {
 
 /// Reads one stream of one attempt, while it is being written or long after.
 ///
-/// Offsets are logical: they count every byte that the job wrote, kept or not, so a reader can go on at an offset whatever the cap has
+/// Offsets are logical: they count every byte that the job wrote, kept or not, so a reader can go on at an offset
+/// whatever the cap has
 /// dropped. Missing bytes are shown as a marker line, which has no offset of its own.
 package struct LogReader: Sendable {
   let directory: LogDirectory
   let names: LogNames
 
-  /// At most `max` bytes from `offset` on, after a marker where bytes are left out there. Empty at the end, and where nothing was ever written.
+  /// At most `max` bytes from `offset` on, after a marker where bytes are left out there. Empty at the end, and
+  /// where nothing was ever written.
   /// - Throws: where a file cannot be read.
   package func read(from offset: Int64, max: Int) async throws(ProcessError) -> LogChunk {
     try await withFiles { files throws(Failure) in
@@ -43,7 +45,8 @@ package struct LogReader: Sendable {
   {
     do throws(Failure) {
       return try await directory.threads.run { () throws(Failure) in
-        // A segment may be dropped between being listed and being opened: then there is a newer one, and the list is read again.
+        // A segment may be dropped between being listed and being opened: then there is a newer one, and
+        // the list is read again.
         var tries = 0
         while true {
           do throws(Failure) {

@@ -1,7 +1,8 @@
 import Glibc
 import JobModel
 
-/// Where logs are written: the open log directory and the shard that was used last, since attempts begin in the order of their numbers.
+/// Where logs are written: the open log directory and the shard that was used last, since attempts begin in the
+/// order of their numbers.
 /// Used by the reactor's thread alone.
 final class LogShelf {
   private let path: String
@@ -10,7 +11,8 @@ final class LogShelf {
 
   init(path: String) { self.path = path }
 
-  /// Makes a new file for the head. What a host that lost power left under this name goes: its attempt was forgotten with the power.
+  /// Makes a new file for the head. What a host that lost power left under this name goes: its attempt was
+  /// forgotten with the power.
   func makeHead(_ names: LogNames) throws(Failure) -> Descriptor {
     try inShard(names) { shard throws(Failure) in
       do throws(Failure) {

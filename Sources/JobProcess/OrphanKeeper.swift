@@ -2,9 +2,11 @@ import CJobProcess
 import Glibc
 import Synchronization
 
-/// The orphans that this process adopted as a child subreaper, prctl(2), and to which attempt each belongs. Used by the reactor's thread alone.
+/// The orphans that this process adopted as a child subreaper, prctl(2), and to which attempt each belongs. Used
+/// by the reactor's thread alone.
 ///
-/// When a leader has ended, whatever it started either descends from a child of this process or is one: so where no adopted child is left,
+/// When a leader has ended, whatever it started either descends from a child of this process or is one: so where
+/// no adopted child is left,
 /// no tree is.
 struct OrphanKeeper {
   private enum Owner: Equatable {

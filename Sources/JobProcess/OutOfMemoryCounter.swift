@@ -1,7 +1,8 @@
 import Glibc
 import Synchronization
 
-/// How often the kernel has ended a process for want of memory: in the nearest cgroup that counts it, else on the whole host.
+/// How often the kernel has ended a process for want of memory: in the nearest cgroup that counts it, else on the
+/// whole host.
 /// A leader that KILL ended, while this grew and we sent none, died of it.
 final class OutOfMemoryCounter: Sendable {
   private let file: Descriptor?
@@ -20,7 +21,8 @@ final class OutOfMemoryCounter: Sendable {
     file = try? System.open("/proc/vmstat", O_RDONLY)
   }
 
-  /// - Parameter age: a value that was read no longer ago than this, in nanoseconds, will do: reading costs as much as a twentieth of a spawn.
+  /// - Parameter age: a value that was read no longer ago than this, in nanoseconds, will do: reading costs as
+  ///   much as a twentieth of a spawn.
   func count(noOlderThan age: UInt64 = 0) -> Int {
     guard let file else { return 0 }
     return last.withLock { last in

@@ -16,15 +16,32 @@ final class OutputBoard: Sendable {
 
   private struct State {
     var attempts: [AttemptKey: [LogStream: Progress]] = [:]
+    /// Those who wait for an attempt to begin.
+    var early: [AttemptKey: [UInt64: CheckedContinuation<Bool, Never>]] = [:]
     var ticket: UInt64 = 0
+
+    mutating func takeWaiter(_ ticket: UInt64, of key: AttemptKey, _ stream: LogStream) -> CheckedContinuation<
+      Bool, Never
+    >? {
+      if let early = early[key]?.removeValue(forKey: ticket) {
+        if self.early[key]?.isEmpty == true { self.early[key] = nil }
+        return early
+      }
+      guard let waiters = attempts[key]?[stream]?.waiters,
+        let index = waiters.firstIndex(where: { $0.ticket == ticket })
+      else { return nil }
+      return attempts[key]?[stream]?.waiters.remove(at: index).continuation
+    }
   }
 
   private let state = Mutex(State())
 
   func open(_ key: AttemptKey, streams: [LogStream]) {
-    state.withLock { state in
+    let early = state.withLock { state in
       state.attempts[key] = Dictionary(uniqueKeysWithValues: streams.map { ($0, Progress()) })
+      return state.early.removeValue(forKey: key)
     }
+    for waiter in (early ?? [:]).values { waiter.resume(returning: true) }
   }
 
   func grew(_ key: AttemptKey, _ stream: LogStream, to end: Int64) {
@@ -43,7 +60,10 @@ final class OutputBoard: Sendable {
     for waiter in (streams ?? [:]).values.flatMap(\.waiters) { waiter.continuation.resume(returning: false) }
   }
 
-  /// True once there is more than `offset`; false once the attempt has ended, or is not under way, or the task is cancelled.
+  /// True once there is more than `offset`, and where the attempt has only now begun: look again. False once
+  /// the attempt has ended, has no such stream, or the
+  /// task is cancelled. An attempt that is not known is waited for: whoever asks knows that it has been
+  /// claimed, and looks elsewhere for its end.
   func wait(_ key: AttemptKey, _ stream: LogStream, beyond offset: Int64) async -> Bool {
     let ticket = state.withLock { state in
       state.ticket += 1
@@ -52,7 +72,12 @@ final class OutputBoard: Sendable {
     return await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         let answer = state.withLock { state -> Bool? in
-          guard !Task.isCancelled, let progress = state.attempts[key]?[stream] else { return false }
+          guard !Task.isCancelled else { return false }
+          guard let streams = state.attempts[key] else {
+            state.early[key, default: [:]][ticket] = continuation
+            return nil
+          }
+          guard let progress = streams[stream] else { return false }
           if progress.end > offset { return true }
           state.attempts[key]?[stream]?.waiters.append(
             Waiter(ticket: ticket, offset: offset, continuation: continuation))
@@ -62,13 +87,7 @@ final class OutputBoard: Sendable {
       }
     } onCancel: {
       // The handler may run before the waiter is there: then the waiter sees the cancellation itself.
-      let waiter = state.withLock { state -> Waiter? in
-        guard let waiters = state.attempts[key]?[stream]?.waiters,
-          let index = waiters.firstIndex(where: { $0.ticket == ticket })
-        else { return nil }
-        return state.attempts[key]?[stream]?.waiters.remove(at: index)
-      }
-      waiter?.continuation.resume(returning: false)
+      state.withLock { $0.takeWaiter(ticket, of: key, stream) }?.resume(returning: false)
     }
   }
 }

@@ -32,7 +32,8 @@ struct AttemptKey: Hashable, Sendable {
   var attempt: Int
 }
 
-/// What every process of an attempt carries in its environment, and what its cgroup is named after, from before it exists.
+/// What every process of an attempt carries in its environment, and what its cgroup is named after, from before
+/// it exists.
 struct ProcessMark: Hashable, Sendable {
   static let variable = "JOBQ_MARK"
 

@@ -16,7 +16,8 @@ extension ProcessRunner {
     /// The directory of the cgroup v2 under which each attempt gets its own; nil looks for one.
     package var cgroupParent: String?
     package var preference = Preference.automatic
-    /// Whether this process takes in the orphans of its jobs where there are no cgroups (PR_SET_CHILD_SUBREAPER) and reaps them. Then every child of this process that
+    /// Whether this process takes in the orphans of its jobs where there are no cgroups
+    /// (PR_SET_CHILD_SUBREAPER) and reaps them. Then every child of this process that
     /// the runner did not start is taken for one: nothing else in it may start children.
     /// Without it a tree that forks faster than /proc can be read may escape where there are no cgroups.
     package var reapsOrphans = true

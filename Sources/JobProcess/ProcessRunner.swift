@@ -5,7 +5,8 @@ import Synchronization
 
 /// Runs attempts: each is one process tree that is started, watched, captured, and ended as a whole.
 ///
-/// One thread watches all of them and takes their output, a few start them. Nothing wakes up while nothing happens. May be used from any task.
+/// One thread watches all of them and takes their output, a few start them. Nothing wakes up while nothing
+/// happens. May be used from any task.
 package final class ProcessRunner: Sendable {
   package let containment: Containment
   /// Why it is so: the path under which cgroups are made, or what forbids them.
@@ -22,10 +23,13 @@ package final class ProcessRunner: Sendable {
   private let serials = Atomic<UInt64>(1)
   private let live = Mutex<Set<AttemptKey>>([])
 
-  /// Makes the threads and the cgroup under which attempts will have theirs, after trying that cgroups work. Blocks for some milliseconds.
+  /// Makes the threads and the cgroup under which attempts will have theirs, after trying that cgroups work.
+  /// Blocks for some milliseconds.
   ///
-  /// Set what the process changes for itself (the limit of open files, its OOM score) before, with `HostSettings` read before that.
-  /// - Throws: where the kernel refuses a thread or a descriptor. That there can be no cgroup is no error: see `containment`.
+  /// Set what the process changes for itself (the limit of open files, its OOM score) before, with
+  /// `HostSettings` read before that.
+  /// - Throws: where the kernel refuses a thread or a descriptor. That there can be no cgroup is no error: see
+  ///   `containment`.
   package init(_ options: Options) throws(ProcessError) {
     self.options = options
     logs = options.logs
@@ -67,7 +71,8 @@ package final class ProcessRunner: Sendable {
 
   /// Runs the attempt to its very end: returns only when its whole tree is gone. Never throws.
   ///
-  /// Cancelling the task sends TERM to the tree, after the plan's grace KILL, and the answer comes when the tree is gone: `.cancelled`,
+  /// Cancelling the task sends TERM to the tree, after the plan's grace KILL, and the answer comes when the
+  /// tree is gone: `.cancelled`,
   /// unless the command had ended by itself before.
   /// - Parameters:
   ///   - started: called once the program runs, on a thread of the runner's: it must not wait.
@@ -105,12 +110,15 @@ package final class ProcessRunner: Sendable {
   /// From now on a grace is at most this long, also for attempts that are being ended.
   package func limitGrace(to span: TimeSpan) { reactor.post(.limitGrace(span)) }
 
-  /// The daemon stops: from now on a tree that outlives KILL by `abandonAfter` is reported and let go, and one that is known as unkillable at
+  /// The daemon stops: from now on a tree that outlives KILL by `abandonAfter` is reported and let go, and one
+  /// that is known as unkillable at
   /// once; its `run` returns nil, and its job stays `running` for the next daemon to deal with.
   package func abandonUnkillable() { reactor.post(.abandonUnkillable) }
 
-  /// Ends what is left of attempts of a dead daemon with TERM, `leftoverGrace`, KILL; and every other process that carries this store's mark
-  /// but belongs to no attempt under way. A number that was recycled is never signalled. Cancellation does not cut it short.
+  /// Ends what is left of attempts of a dead daemon with TERM, `leftoverGrace`, KILL; and every other process
+  /// that carries this store's mark
+  /// but belongs to no attempt under way. A number that was recycled is never signalled. Cancellation does not
+  /// cut it short.
   /// - Returns: the jobs of which something is alive `unkillableAfter` after KILL.
   package func endLeftovers(_ leftovers: [LeftoverProcess]) async -> [JobID] {
     let sweep = LeftoverSweep(
@@ -119,13 +127,16 @@ package final class ProcessRunner: Sendable {
     return await treeThreads.run { sweep.end(leftovers) }
   }
 
-  /// Waits until the stream has more than `offset` logical bytes: true. False once the attempt has ended, and where it is not under way, has no such stream,
-  /// or the task is cancelled.
+  /// Waits until the stream has more than `offset` logical bytes, or the attempt begins: true. False once the
+  /// attempt has ended, has no such stream, or the
+  /// task is cancelled. For an attempt that ended before the call this waits until the task is cancelled: ask
+  /// the store for ends.
   package func waitForOutput(_ id: JobID, attempt: Int, stream: LogStream, beyond offset: Int64) async -> Bool {
     await board.wait(AttemptKey(id: id, attempt: attempt), stream, beyond: offset)
   }
 
-  /// Stops the threads and removes the cgroup, if it is empty. After all runs have returned; the runner is of no use then.
+  /// Stops the threads and removes the cgroup, if it is empty. After all runs have returned; the runner is of
+  /// no use then.
   package func shutdown() async {
     await withCheckedContinuation { continuation in
       reactor.post(.stop { continuation.resume() })

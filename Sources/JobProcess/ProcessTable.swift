@@ -1,6 +1,7 @@
 import Glibc
 
-/// A process as /proc/PID/stat has it, proc(5). Two entries are equal where they are of one process, whatever it did meanwhile.
+/// A process as /proc/PID/stat has it, proc(5). Two entries are equal where they are of one process, whatever it
+/// did meanwhile.
 struct ProcessEntry: Hashable, Sendable {
   var pid: pid_t
   var parent: pid_t
@@ -27,7 +28,8 @@ enum ProcessTable {
     return parse(text, pid: pid)
   }
 
-  /// The name of the program stands in parentheses and may hold any byte, these too: the fields follow the last of them.
+  /// The name of the program stands in parentheses and may hold any byte, these too: the fields follow the last
+  /// of them.
   static func parse(_ text: [UInt8], pid: pid_t) -> ProcessEntry? {
     guard let close = text.lastIndex(of: UInt8(ascii: ")")) else { return nil }
     let fields = text[(close + 1)...].split(separator: UInt8(ascii: " "), maxSplits: 20)
@@ -41,7 +43,8 @@ enum ProcessTable {
       isZombie: state == UInt8(ascii: "Z") || state == UInt8(ascii: "X"))
   }
 
-  /// Every process that can be seen. `met` is called with each as it is read: what lives only for a moment is gone once all are.
+  /// Every process that can be seen. `met` is called with each as it is read: what lives only for a moment is
+  /// gone once all are.
   static func read(met: (ProcessEntry) -> Void = { _ in }) -> [pid_t: ProcessEntry] {
     var entries: [pid_t: ProcessEntry] = [:]
     for pid in pids(in: "/proc") {
@@ -67,8 +70,10 @@ enum ProcessTable {
     return nil
   }
 
-  /// The children of this process: its own and those it adopted. Each thread has a list of those that it made; an adopted one is in
-  /// the first thread's. A list is complete as long as nobody else takes children away meanwhile, and only the caller reaps.
+  /// The children of this process: its own and those it adopted. Each thread has a list of those that it made;
+  /// an adopted one is in
+  /// the first thread's. A list is complete as long as nobody else takes children away meanwhile, and only the
+  /// caller reaps.
   static func children() -> [pid_t] {
     var children: [pid_t] = []
     for thread in pids(in: "/proc/self/task") {
@@ -119,7 +124,8 @@ struct HeldProcess: Sendable {
 
   func send(_ signal: Int32) { Kernel.signal(descriptor.raw, signal) }
 
-  /// KILL to it and to its whole group, in which nothing forks meanwhile: that reaches processes that live too short to be found. The group's
+  /// KILL to it and to its whole group, in which nothing forks meanwhile: that reaches processes that live too
+  /// short to be found. The group's
   /// number is its own as long as one of it is there, and this one is stopped.
   func killWithGroup() {
     send(SIGSTOP)

@@ -3,7 +3,8 @@ import Glibc
 import JobModel
 import Synchronization
 
-/// The one thread that watches all attempts, as the other threads see it: a line of commands and a counter that wakes it.
+/// The one thread that watches all attempts, as the other threads see it: a line of commands and a counter that
+/// wakes it.
 final class Reactor: Sendable {
   enum Command: Sendable {
     case adopt(SpawnedAttempt)

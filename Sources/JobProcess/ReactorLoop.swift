@@ -3,7 +3,8 @@ import Glibc
 import JobModel
 import Synchronization
 
-/// The reactor's thread: it sleeps in epoll_wait(2) until a process ends, output comes, a deadline passes or a command is given.
+/// The reactor's thread: it sleeps in epoll_wait(2) until a process ends, output comes, a deadline passes or a
+/// command is given.
 /// Nothing in here is touched by another thread, and nothing in here waits for anything else.
 final class ReactorLoop {
   /// What a descriptor is watched for. With the attempt's serial it is its number in the queue.
@@ -147,7 +148,8 @@ final class ReactorLoop {
         try watch(output.pipe, index == 0 ? .output : .secondOutput, of: attempt.serial)
       }
     } catch {
-      // The kernel has no memory, or the user's limit of watches is reached: a tree that cannot be watched must not run.
+      // The kernel has no memory, or the user's limit of watches is reached: a tree that cannot be watched
+      // must not run.
       Kernel.signal(spawned.descriptor.raw, SIGKILL)
       unwatchable(attempt, error)
       return
@@ -221,7 +223,8 @@ final class ReactorLoop {
     parts.board.grew(attempt.launch.key, attempt.outputs[index].stream, to: attempt.outputs[index].writer.end)
   }
 
-  /// Takes what is still in the pipes. The tree is gone: who else holds a writing end is no concern of the job, and is not waited for.
+  /// Takes what is still in the pipes. The tree is gone: who else holds a writing end is no concern of the job,
+  /// and is not waited for.
   private func drain(_ attempt: RunningAttempt) {
     for index in attempt.outputs.indices {
       guard let pipe = attempt.outputs[index].pipe else { continue }
@@ -292,7 +295,8 @@ final class ReactorLoop {
       cgroup.removeAll()
       return true
     }
-    // From Linux 6.19 on a process leaves its cgroup a moment after its end is told. Its list does not hold it any more.
+    // From Linux 6.19 on a process leaves its cgroup a moment after its end is told. Its list does not hold it
+    // any more.
     return cgroup.processes().isEmpty
   }
 
@@ -318,7 +322,8 @@ final class ReactorLoop {
     for member in sweep.living where (try? watch(member, .member, of: attempt.serial, .readableOnce)) != nil {
       attempt.membersAlive += 1
     }
-    // Where orphans come to this process its list of children is the better witness: in /proc a pass may miss what lives only for a moment.
+    // Where orphans come to this process its list of children is the better witness: in /proc a pass may miss
+    // what lives only for a moment.
     let isGone = sweep.isEmpty && !parts.adoptsOrphans
     if attempt.membersAlive == 0, !isGone {
       // Nobody's end will tell: this looks, less and less often.

@@ -12,7 +12,8 @@ final class RunningAttempt {
   var cgroupEvents: Descriptor?
   var hasRemovedCgroup = false
 
-  /// Without one: how far its end has come, which processes are waited for, and the number of the sweep that may say so.
+  /// Without one: how far its end has come, which processes are waited for, and the number of the sweep that
+  /// may say so.
   var stage = SessionTree.Stage.look
   var members: [Descriptor] = []
   var membersAlive = 0

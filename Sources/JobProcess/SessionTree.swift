@@ -1,6 +1,7 @@
 import Glibc
 
-/// The processes of an attempt where no cgroup holds them: the leader and its session, those that carry the mark, and all that descend from one of them.
+/// The processes of an attempt where no cgroup holds them: the leader and its session, those that carry the mark,
+/// and all that descend from one of them.
 struct SessionTree: Sendable {
   /// How far an attempt's end has come: what is done to each process that is found.
   enum Stage: Int, Comparable, Sendable {
@@ -20,17 +21,20 @@ struct SessionTree: Sendable {
   struct Sweep: Sendable {
     /// Those that were alive, to be waited for; the leader is not among them.
     var living: [Descriptor]
-    /// Whether the last pass met nobody new. Where it is not, a tree that forks faster than it can be followed is to be met again.
+    /// Whether the last pass met nobody new. Where it is not, a tree that forks faster than it can be
+    /// followed is to be met again.
     var isComplete: Bool
     var isEmpty: Bool { living.isEmpty && isComplete }
   }
 
   private static let mostPasses = 16
 
-  /// Does what the stage asks to every process of the tree, until a pass over /proc meets none that is new. Blocks for some
+  /// Does what the stage asks to every process of the tree, until a pass over /proc meets none that is new.
+  /// Blocks for some
   /// milliseconds.
   func sweep(_ stage: Stage) -> Sweep {
-    // The leader is not reaped: its group is the tree's own. This reaches at once what forks faster than it can be found.
+    // The leader is not reaped: its group is the tree's own. This reaches at once what forks faster than it
+    // can be found.
     if stage == .kill { kill(-leader.pid, SIGKILL) }
     var met: [ProcessEntry: HeldProcess?] = [:]
     var isComplete = false
@@ -54,7 +58,8 @@ struct SessionTree: Sendable {
     }
   }
 
-  /// The living processes of the tree at this moment. `met` is told at once of those that need no other to be recognised.
+  /// The living processes of the tree at this moment. `met` is told at once of those that need no other to be
+  /// recognised.
   private func members(met: (ProcessEntry) -> Void) -> [ProcessEntry] {
     let own = getpid()
     var roots = Set(orphans + [leader])

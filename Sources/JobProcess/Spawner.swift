@@ -42,7 +42,8 @@ final class Spawner: Sendable {
 
   deinit { for spawner in free.withLock({ $0 }) { jobq_spawner_close(spawner) } }
 
-  /// Starts the attempt. `hand` takes the child over before anyone can wait for it; an attempt that does not start is ended here.
+  /// Starts the attempt. `hand` takes the child over before anyone can wait for it; an attempt that does not
+  /// start is ended here.
   func submit(
     _ launch: Launch, _ cancellation: Cancellation, hand: @escaping @Sendable (SpawnedAttempt) -> Void,
     failed: @escaping @Sendable (Launch, AttemptEnding) -> Void
@@ -172,7 +173,8 @@ final class Spawner: Sendable {
     }
   }
 
-  /// Where a program is looked for: as it is where it has a slash, else in each directory of the job's own PATH (an empty one is the
+  /// Where a program is looked for: as it is where it has a slash, else in each directory of the job's own PATH
+  /// (an empty one is the
   /// working directory), by the rules of execvp(3).
   static func candidates(_ program: String, path: String?) -> [String] {
     if program.utf8.contains(UInt8(ascii: "/")) || program.isEmpty { return [program] }

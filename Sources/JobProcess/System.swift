@@ -1,9 +1,11 @@
 import CJobProcess
 import Glibc
 
-/// System calls, each behind one function that calls again when a signal interrupts and throws errno with the call's name.
+/// System calls, each behind one function that calls again when a signal interrupts and throws errno with the
+/// call's name.
 ///
-/// They take descriptors, not numbers: who calls keeps a descriptor open for as long as the call lasts. A number taken from the last
+/// They take descriptors, not numbers: who calls keeps a descriptor open for as long as the call lasts. A number
+/// taken from the last
 /// owner is that of a closed file.
 enum System {
   static func check(_ call: String, _ body: () -> Int32) throws(Failure) -> Int32 {
@@ -132,7 +134,8 @@ enum System {
     return (read, write)
   }
 
-  /// Moves bytes from a pipe to a file at its position, without copying them through this process: splice(2). 0: no writer is left.
+  /// Moves bytes from a pipe to a file at its position, without copying them through this process: splice(2).
+  /// 0: no writer is left.
   static func splice(_ pipe: Descriptor, to file: Descriptor, max: Int) throws(Failure) -> Int {
     try check("splice") { jobq_splice(pipe.raw, file.raw, max) }
   }

@@ -1,6 +1,7 @@
 import HeapModule
 
-/// Deadlines of one clock, the earliest first: at most one for each key. What is replaced or dropped stays in the heap until it comes up,
+/// Deadlines of one clock, the earliest first: at most one for each key. What is replaced or dropped stays in the
+/// heap until it comes up,
 /// but the heap is never more than twice as long as what is armed.
 struct TimerQueue<Key: Hashable> {
   private struct Entry: Comparable {

@@ -3,7 +3,8 @@ import DequeModule
 import Glibc
 import Synchronization
 
-/// A few threads for calls that block, which have no place on the cooperative pool. Work begins in the order of its coming.
+/// A few threads for calls that block, which have no place on the cooperative pool. Work begins in the order of
+/// its coming.
 /// When the last owner lets go, what was given is done and the threads end.
 final class WorkThreads: Sendable {
   private let line: Line
@@ -56,7 +57,8 @@ final class WorkThreads: Sendable {
   }
 }
 
-/// Starts a detached thread with every signal blocked, so that the process's signals go to the threads that expect them.
+/// Starts a detached thread with every signal blocked, so that the process's signals go to the threads that
+/// expect them.
 func startThread(_ name: String, _ body: @escaping @Sendable () -> Void) throws(Failure) {
   final class Box: Sendable {
     let name: String

@@ -3,17 +3,22 @@ import JobProcess
 
 /// A log as it is read: `next` waits for more where the log is followed, and answers nil at its end. One reader.
 package struct LogFeed {
+  /// One stream of the current attempt, and how far it has been read.
+  private struct Cursor: Sendable {
+    var stream: LogStream
+    var offset: Int64
+  }
+
   private let service: JobService
   private let id: JobID
   private let follow: Bool
   /// Whether to go on with the next attempt.
   private let overRetries: Bool
-  private let wanted: LogStream?
-  private let isSplit: Bool
+  private let streams: [LogStream]
   private var attempt: Int
-  /// What is still to be read of this attempt, in this order.
-  private var streams: [LogStream]
-  private var offset: Int64
+  /// What may still have something to read. A log that is not followed is read stream by stream; one that is
+  /// followed, as it comes.
+  private var cursors: [Cursor] = []
 
   private static let chunk = 64 << 10
 
@@ -24,28 +29,30 @@ package struct LogFeed {
     id = job.id
     self.follow = follow
     overRetries = attempt == nil
-    wanted = stream
-    isSplit = job.splitOutput
     self.attempt = attempt ?? job.attempt
-    self.offset = offset
-    streams = []
-    streams = try wantedStreams()
-    if let tail, let stream = streams.first, self.attempt > 0 {
-      // The tail of a split log is that of its last stream.
-      let last = streams.last ?? stream
-      streams = [last]
-      self.offset = await reader(last).offset(ofLastLines: tail)
+    streams = try Self.streams(stream, of: job)
+    cursors = streams.map { Cursor(stream: $0, offset: 0) }
+    if offset > 0 {
+      guard cursors.count == 1 else {
+        throw Problem(.invalidValue, "offset: this log is two streams; say which by \"stream\"", field: "offset")
+      }
+      cursors[0].offset = offset
+    }
+    if let tail, self.attempt > 0 {
+      for index in cursors.indices {
+        cursors[index].offset = await reader(cursors[index].stream).offset(ofLastLines: tail)
+      }
     }
   }
 
-  private func wantedStreams() throws(Problem) -> [LogStream] {
-    switch (wanted, isSplit) {
+  private static func streams(_ wanted: LogStream?, of job: Job) throws(Problem) -> [LogStream] {
+    switch (wanted, job.splitOutput) {
     case (nil, false), (.combined?, false): return [.combined]
     case (nil, true), (.combined?, true): return [.stdout, .stderr]
     case (let stream?, true): return [stream]
     case (.stdout?, false), (.stderr?, false):
       throw Problem(
-        .wrongState, "job \(id) keeps one log of both streams; `--split-output` at the enqueue keeps them apart")
+        .wrongState, "job \(job.id) keeps one log of both streams; `--split-output` at the enqueue keeps them apart")
     }
   }
 
@@ -56,29 +63,67 @@ package struct LogFeed {
   /// At most 64 KiB, in the order written; nil at the end, or once the task is cancelled or the daemon stops.
   package mutating func next() async throws(Problem) -> [UInt8]? {
     while !Task.isCancelled {
-      guard attempt > 0, let stream = streams.first else {
+      guard attempt > 0, !cursors.isEmpty else {
         guard follow, try await nextAttempt() else { return nil }
         continue
       }
-      if let bytes = try await read(stream) { return bytes }
-      if follow, await service.supervisor.runner.waitForOutput(id, attempt: attempt, stream: stream, beyond: offset) {
-        continue
+      for index in cursors.indices {
+        if let bytes = try await read(index) { return bytes }
+        if !follow { break }
       }
-      // What came between the last read and the end.
-      if follow, let bytes = try await read(stream) { return bytes }
-      streams.removeFirst()
-      offset = 0
+      if follow {
+        let ended = try await outputOrEnd()
+        guard !ended.isEmpty else { continue }
+        // What came between the last read and the end.
+        for index in cursors.indices where ended.contains(cursors[index].stream) {
+          if let bytes = try await read(index) { return bytes }
+        }
+        cursors.removeAll { ended.contains($0.stream) }
+      } else {
+        cursors.removeFirst()
+      }
     }
     return nil
   }
 
-  private mutating func read(_ stream: LogStream) async throws(Problem) -> [UInt8]? {
+  private mutating func read(_ index: Int) async throws(Problem) -> [UInt8]? {
     do {
-      let chunk = try await reader(stream).read(from: offset, max: Self.chunk)
-      offset = chunk.next
+      let chunk = try await reader(cursors[index].stream).read(from: cursors[index].offset, max: Self.chunk)
+      cursors[index].offset = chunk.next
       return chunk.bytes.isEmpty ? nil : chunk.bytes
     } catch {
       throw Problem(.fault, "the log of job \(id) cannot be read: \(error)")
+    }
+  }
+
+  /// Waits until one of the streams has more, or has ended; gives those that have ended.
+  private func outputOrEnd() async throws(Problem) -> Set<LogStream> {
+    let (service, id, attempt, cursors) = (service, id, attempt, cursors)
+    return try await service.supervisor.hub.watching(id) { watch throws(Problem) in
+      // An attempt whose end is on disk writes no more. One that has only been claimed may not have begun to
+      // write: its end is not what
+      // the runner says of it, but what the store says.
+      let job = try await service.job(id, viewer: nil)
+      let isOver =
+        job.attempts.first { $0.attempt == attempt }?.finishedAt != nil || (job.state.hasEnded && job.attempt < attempt)
+      if isOver || service.supervisor.hub.isClosed { return Set(cursors.map(\.stream)) }
+      return await withTaskGroup(of: LogStream?.self) { group in
+        for cursor in cursors {
+          group.addTask {
+            await service.supervisor.runner.waitForOutput(
+              id, attempt: attempt, stream: cursor.stream, beyond: cursor.offset)
+              ? nil : cursor.stream
+          }
+        }
+        group.addTask {
+          await watch.next()
+          return nil
+        }
+        let first = await group.next() ?? nil
+        group.cancelAll()
+        guard let first, !Task.isCancelled else { return [] }
+        return [first]
+      }
     }
   }
 
@@ -96,48 +141,7 @@ package struct LogFeed {
     }
     guard let later else { return false }
     self.attempt = later
-    offset = 0
-    streams = try wantedStreams()
+    cursors = streams.map { Cursor(stream: $0, offset: 0) }
     return true
-  }
-}
-
-/// The event stream. One reader; a reader that falls 10,000 events behind gets one `reset` and goes on live.
-package struct EventFeed {
-  package enum Event: Sendable {
-    /// What the reader asked for is no longer there: what it knows may be out of date.
-    case reset(id: String)
-    case change(id: String, JobChange)
-  }
-
-  private let hub: ChangeHub
-  private var sequence: UInt64
-  private var isLost = false
-
-  init(hub: ChangeHub, after lastID: String?) {
-    self.hub = hub
-    switch hub.position(after: lastID) {
-    case .at(let sequence): self.sequence = sequence
-    case .lost(let sequence):
-      self.sequence = sequence
-      isLost = true
-    }
-  }
-
-  /// Waits for at least one event; empty once the daemon stops or the task is cancelled.
-  package mutating func next() async -> [Event] {
-    if isLost {
-      isLost = false
-      return [.reset(id: hub.id(of: sequence - 1))]
-    }
-    switch await hub.changes(from: sequence) {
-    case .changes(let changes, let first):
-      sequence = first + UInt64(changes.count)
-      return changes.enumerated().map { .change(id: hub.id(of: first + UInt64($0)), $1) }
-    case .lost(let sequence):
-      self.sequence = sequence
-      return [.reset(id: hub.id(of: sequence - 1))]
-    case .closed: return []
-    }
   }
 }

@@ -1,1 +1,3 @@
-print("x")
+import JobCommands
+
+JobQ.start(Array(CommandLine.arguments.dropFirst()))

@@ -4,7 +4,8 @@ import Testing
 
 @testable import JobProcess
 
-/// The daemon's own way without cgroups: orphans come to it, and it reaps them. Each test is a process of its own, since a process
+/// The daemon's own way without cgroups: orphans come to it, and it reaps them. Each test is a process of its
+/// own, since a process
 /// has one subreaper and these take every child for theirs.
 @Suite("Orphans that come to the daemon", .serialized) struct AdoptionTests {
   static func with(_ body: (Stage) async throws -> Void) async throws {

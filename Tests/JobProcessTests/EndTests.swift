@@ -5,7 +5,8 @@ import Testing
 @testable import JobProcess
 
 @Suite("How a tree is ended", .serialized) struct EndTests {
-  /// A tree that will not go: the leader, a child, and one that left the session by a double fork, all deaf to TERM. It says `ready`.
+  /// A tree that will not go: the leader, a child, and one that left the session by a double fork, all deaf to
+  /// TERM. It says `ready`.
   static func stubborn(_ token: String) -> String {
     """
     trap '' TERM
@@ -110,7 +111,10 @@ import Testing
     } _: { stage in
       let plan = stage.plan([
         "perl", "-e",
-        "pipe(R, W); if (!fork) { $SIG{TERM} = sub { print 'saved'; exit }; syswrite(W, 'x'); sleep 60 } sysread(R, $_, 1)",
+        """
+        pipe(R, W); if (!fork) { $SIG{TERM} = sub { print 'saved'; exit }; syswrite(W, 'x'); sleep 60 }
+        sysread(R, $_, 1)
+        """,
       ])
       let clock = ContinuousClock()
       let start = clock.now
@@ -166,7 +170,8 @@ import Testing
   }
 
   static func endForkingTree(on stage: Stage) async throws {
-    // Each lives for four milliseconds and is followed by another; all are deaf to TERM. After twenty seconds they would stop.
+    // Each lives for four milliseconds and is followed by another; all are deaf to TERM. After twenty seconds
+    // they would stop.
     let plan = stage.plan([
       "perl", "-e",
       """

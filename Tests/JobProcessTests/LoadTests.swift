@@ -132,7 +132,8 @@ private func processorTime() -> Duration {
   return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
 }
 
-/// The number of entries once it is at most this, or after ten seconds: who answers lets go of what it holds a moment later.
+/// The number of entries once it is at most this, or after ten seconds: who answers lets go of what it holds a
+/// moment later.
 private func settled(_ path: String, atMost most: Int) async throws -> Int {
   let deadline = ContinuousClock.now + .seconds(10)
   while try countEntries(path) > most, ContinuousClock.now < deadline { await Task.yield() }

@@ -1,0 +1,27 @@
+import NIOCore
+
+/// Runs tasks on an event loop. A request's task that prefers it begins, goes on after each await, and writes its
+/// reply on the thread that
+/// holds its connection: no hop to the pool and back. Actors without an executor of their own run on it too, for
+/// that task.
+final class LoopExecutor: TaskExecutor {
+  private let loop: any EventLoop
+
+  init(_ loop: any EventLoop) { self.loop = loop }
+
+  func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    loop.execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+  }
+}
+
+/// Runs `work` on the concurrent pool: what may take more than a moment must not hold up the connections of the loop.
+func offLoop<Value: Sendable, Failure: Error>(
+  _ work: @Sendable () async throws(Failure) -> Value
+) async throws(Failure) -> Value {
+  // `withTaskExecutorPreference` rethrows untyped; the result carries the type across.
+  let result: Result<Value, Failure> = await withTaskExecutorPreference(globalConcurrentExecutor) {
+    do throws(Failure) { return .success(try await work()) } catch { return .failure(error) }
+  }
+  return try result.get()
+}

@@ -1,0 +1,20 @@
+import ArgumentParser
+import ControlClient
+import JobModel
+
+/// `jobq hold`.
+struct HoldCommand: JobVerb {
+  static let configuration = CommandConfiguration(
+    commandName: "hold", abstract: "Set waiting jobs aside until they are released.")
+
+  @OptionGroup var daemon: DaemonOptions
+  @OptionGroup var selection: Selection
+
+  func ask(_ client: ControlClient, _ id: JobID) throws(ClientError) -> Job? {
+    try client.call("POST", "/v1/jobs/\(id)/hold", as: Job.self)
+  }
+
+  func done(_ job: Job?) -> String {
+    job.map { $0.cancelling ? "is being cancelled" : "is \($0.state.rawValue)" } ?? "done"
+  }
+}
