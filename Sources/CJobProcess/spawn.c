@@ -1,9 +1,9 @@
 // The way from clone to exec.
 //
-// The child shares the parent's memory until it calls exec (CLONE_VM), while the calling thread waits (CLONE_VFORK): no page table is copied, and what
-// fails in the child is told through plain memory. In return it runs on a stack of its own, calls only async-signal-safe
-// functions (signal-safety(7)), and blocks every signal until all handlers are gone, so that no handler of the parent ever runs on
-// the parent's memory in a child.
+// The child shares the parent's memory until it calls exec (CLONE_VM), while the calling thread waits (CLONE_VFORK): no
+// page table is copied, and what fails in the child is told through plain memory. In return it runs on a stack of its
+// own, calls only async-signal-safe functions (signal-safety(7)), and blocks every signal until all handlers are gone,
+// so that no handler of the parent ever runs on the parent's memory in a child.
 
 #define _GNU_SOURCE
 #include "CJobProcess.h"
@@ -134,7 +134,8 @@ static int run_child(void *argument) {
   if (setsid() < 0) fail(request, jobq_step_session);
   if (child.joins_cgroup) put(request, jobq_step_cgroup, request->cgroup, "cgroup.procs", "0");
   // The kernel gives a vfork child a value of its own: fs/proc/base.c, __set_oom_adj.
-  if (request->oom_score_adj) put(request, jobq_step_oom_score, AT_FDCWD, "/proc/self/oom_score_adj", request->oom_score_adj);
+  if (request->oom_score_adj)
+    put(request, jobq_step_oom_score, AT_FDCWD, "/proc/self/oom_score_adj", request->oom_score_adj);
   umask(request->umask);
   if (chdir(request->directory) != 0) fail(request, jobq_step_directory);
   for (int i = 0; i < 3; i++)
@@ -154,7 +155,8 @@ static int run_child(void *argument) {
 
 // MARK: The parent
 
-/// clone3(2) with a stack and a function for the child, which glibc does not offer. -ENOSYS on machines for which this is not written.
+/// clone3(2) with a stack and a function for the child, which glibc does not offer. -ENOSYS on machines for which this
+/// is not written.
 static long clone3_call(struct clone_args *arguments, int (*function)(void *), void *argument) {
 #if defined(__x86_64__)
   long result;
@@ -167,7 +169,8 @@ static long clone3_call(struct clone_args *arguments, int (*function)(void *), v
       "hlt\n"
       "1:"
       : "=a"(result)
-      : "0"((long)SYS_clone3), "D"(arguments), "S"(sizeof *arguments), [function] "r"(function), [argument] "r"(argument)
+      : "0"((long)SYS_clone3), "D"(arguments), "S"(sizeof *arguments),
+        [function] "r"(function), [argument] "r"(argument)
       : "rcx", "r11", "memory", "cc");
   return result;
 #elif defined(__aarch64__)
@@ -258,7 +261,8 @@ int jobq_spawn(int spawner, struct jobq_spawn *request) {
 
 // MARK: A trial
 
-/// A plain fork with memory of its own, born in the cgroup by clone3, or joining it. The child exits at once, or waits for its end.
+/// A plain fork with memory of its own, born in the cgroup by clone3, or joining it. The child exits at once, or waits
+/// for its end.
 static pid_t make_trial_child(int cgroup, bool clone3, bool waits) {
   struct clone_args arguments = {
     .flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (uint64_t)cgroup};
@@ -281,8 +285,8 @@ static int wait_for(pid_t pid, int options) {
 }
 
 int jobq_try_cgroup(int cgroup, bool *clone3) {
-  // Linux (seen on 6.18) compares the kill counter of the parent's cgroup with that of the child's, so where the daemon's own was once
-  // killed, every child that is born elsewhere dies at once.
+  // Linux (seen on 6.18) compares the kill counter of the parent's cgroup with that of the child's, so where the
+  // daemon's own was once killed, every child that is born elsewhere dies at once.
   pid_t pid = make_trial_child(cgroup, true, false);
   *clone3 = pid > 0 && wait_for(pid, 0) == 0;
 

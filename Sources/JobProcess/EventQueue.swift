@@ -2,8 +2,6 @@ import CJobProcess
 import Glibc
 
 /// What descriptors have to tell, epoll(7). Each is watched under a number of the caller's, by which it is told.
-/// A descriptor that is closed
-/// is watched no longer.
 struct EventQueue {
   enum Interest {
     /// As long as there is something to read, or no writer is left.
@@ -32,6 +30,14 @@ struct EventQueue {
   func add(_ descriptor: Descriptor, _ interest: Interest, number: UInt64) throws(Failure) {
     var event = unsafe epoll_event(events: interest.bits, data: epoll_data_t(u64: number))
     _ = try System.check("epoll_ctl") { unsafe epoll_ctl(queue.raw, EPOLL_CTL_ADD, descriptor.raw, &event) }
+  }
+
+  /// Watches it no longer. To close it is not enough: a child between clone and exec has a copy, and as long as that is
+  /// open it is told of.
+  func remove(_ descriptor: Descriptor) {
+    var event = unsafe epoll_event()
+    // It fails only where the descriptor was never added.
+    unsafe epoll_ctl(queue.raw, EPOLL_CTL_DEL, descriptor.raw, &event)
   }
 
   /// Waits for something to be told, and calls with the number of each descriptor that has.

@@ -43,8 +43,9 @@ struct SpawnedAttempt: Sendable {
   let descriptor: Descriptor
   let mark: ProcessMark
   let cgroup: Cgroup?
-  /// The reading ends of its output.
-  let outputs: [(stream: LogStream, pipe: Descriptor)]
+  /// The reading ends of its output. Who takes them over takes them out: epoll tells of the end of a pipe until its
+  /// last owner lets go.
+  var outputs: [(stream: LogStream, pipe: Descriptor)]
   /// What the counter said when it began.
   let outOfMemoryCount: Int
 }

@@ -19,6 +19,7 @@ extension ProcessRunner {
     /// Whether this process takes in the orphans of its jobs where there are no cgroups
     /// (PR_SET_CHILD_SUBREAPER) and reaps them. Then every child of this process that
     /// the runner did not start is taken for one: nothing else in it may start children.
+    /// Without it a tree that forks faster than /proc can be read may escape where there are no cgroups.
     package var reapsOrphans = true
     /// What the jobs get of what the daemon changed for itself; nil as it is when the runner is made.
     package var inherited: HostSettings?

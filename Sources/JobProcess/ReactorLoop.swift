@@ -219,7 +219,7 @@ final class ReactorLoop {
 
   private func copyOutput(_ attempt: RunningAttempt, _ index: Int) {
     guard let pipe = attempt.outputs[index].pipe else { return }
-    if attempt.outputs[index].writer.copy(from: pipe, discard: null) == .ended { attempt.outputs[index].pipe = nil }
+    if attempt.outputs[index].writer.copy(from: pipe, discard: null) == .ended { close(attempt, index) }
     parts.board.grew(attempt.launch.key, attempt.outputs[index].stream, to: attempt.outputs[index].writer.end)
   }
 
@@ -232,8 +232,13 @@ final class ReactorLoop {
       while attempt.outputs[index].writer.copy(from: pipe, discard: null) == .moved,
         attempt.outputs[index].writer.end < most
       {}
-      attempt.outputs[index].pipe = nil
+      close(attempt, index)
     }
+  }
+
+  private func close(_ attempt: RunningAttempt, _ index: Int) {
+    if let pipe = attempt.outputs[index].pipe { queue.remove(pipe) }
+    attempt.outputs[index].pipe = nil
   }
 
   /// pipe(7): what an unprivileged process may make of a pipe.
@@ -243,7 +248,7 @@ final class ReactorLoop {
 
   private func finish(_ attempt: RunningAttempt, _ ending: AttemptEnding) {
     drain(attempt)
-    if let cgroup = attempt.spawned.cgroup, !cgroup.remove() { cgroupsToRemove.append(cgroup) }
+    if let cgroup = attempt.spawned.cgroup, !attempt.hasRemovedCgroup { cgroupsToRemove.append(cgroup) }
     cgroupsToRemove.removeAll { $0.remove() }
     // Only now may its number, which is its session's too, be given to another process.
     Kernel.reap(attempt.spawned.descriptor)
@@ -256,6 +261,8 @@ final class ReactorLoop {
     timers.disarm(.attempt(attempt.serial))
     timers.disarm(.check(attempt.serial))
     attempts[attempt.serial] = nil
+    for index in attempt.outputs.indices { close(attempt, index) }
+    if let events = attempt.cgroupEvents { queue.remove(events) }
     parts.board.close(attempt.launch.key)
     attempt.launch.end(ending)
   }
@@ -276,7 +283,8 @@ final class ReactorLoop {
   }
 
   private func isGone(_ cgroup: Cgroup, _ attempt: RunningAttempt) -> Bool {
-    if cgroup.remove() { return true }
+    attempt.hasRemovedCgroup = cgroup.remove()
+    if attempt.hasRemovedCgroup { return true }
     if attempt.cgroupEvents == nil, let events = try? cgroup.events() {
       attempt.cgroupEvents = events
       // Where it cannot be watched, the end of the next grace asks again.

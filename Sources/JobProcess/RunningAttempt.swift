@@ -2,7 +2,7 @@ import JobModel
 
 /// An attempt as the reactor's thread knows it: its machine, and the descriptors by which it is watched.
 final class RunningAttempt {
-  let spawned: SpawnedAttempt
+  private(set) var spawned: SpawnedAttempt
   var machine: AttemptMachine
   var outputs: [Output]
   /// Known once the leader has ended.
@@ -10,6 +10,7 @@ final class RunningAttempt {
 
   /// With a cgroup: open from when the leader ended and others had not.
   var cgroupEvents: Descriptor?
+  var hasRemovedCgroup = false
 
   /// Without one: how far its end has come, which processes are waited for, and the number of the sweep that
   /// may say so.
@@ -29,6 +30,7 @@ final class RunningAttempt {
 
   init(_ spawned: SpawnedAttempt, machine: AttemptMachine, shelf: LogShelf) {
     self.spawned = spawned
+    self.spawned.outputs = []
     self.machine = machine
     let plan = spawned.launch.plan
     outputs = spawned.outputs.map { stream, pipe in

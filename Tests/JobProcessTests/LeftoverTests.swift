@@ -81,7 +81,7 @@ import Testing
   }
 
   @Test(
-    "A leader that hides its environment is known by pid, start time and boot id; with another of them it is not touched"
+    "A leader without a mark is known by pid, start time and boot id; with another of them it is not touched"
   )
   func identity() async throws {
     let stage = try Stage(.session)

@@ -73,6 +73,24 @@ import Testing
     }
   }
 
+  @Test("While jobs only sleep, whether or not they have closed their output, nothing runs here")
+  func idle() async {
+    await #expect(processExitsWith: .success) {
+      try await Stage.with(Mode.available[0]) { stage in
+        let plans = ["exec >&- 2>&-; sleep 0.6", "sleep 0.6", "exec >&-; sleep 0.6"].map { script in
+          stage.script(script) { $0.splitOutput = script.hasSuffix("6") }
+        }
+        for plan in plans { #expect(await stage.run(plan).outcome == .succeeded) }
+        // What it costs to start and end nine of them is in this too.
+        let before = processorTime()
+        await withTaskGroup(of: Void.self) { group in
+          for plan in plans + plans + plans { group.addTask { _ = await stage.run(plan) } }
+        }
+        #expect(processorTime() - before < .milliseconds(150))
+      }
+    }
+  }
+
   @Test("A runner that is shut down has closed what it opened and ended its threads")
   func shutdown() async {
     await #expect(processExitsWith: .success) {
@@ -105,6 +123,13 @@ import Testing
       rmdir(limit.path)
     }
   }
+}
+
+/// What this process has used of the processors.
+private func processorTime() -> Duration {
+  var time = timespec()
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+  return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
 }
 
 /// The number of entries once it is at most this, or after ten seconds: who answers lets go of what it holds a

@@ -32,7 +32,7 @@ import Testing
   }
 
   @Test(
-    "Whatever is written, the head and exactly the newest three quarters are shown, from at most five quarters on the disk"
+    "Whatever is written, the head and exactly the newest three quarters are shown, of five on the disk"
   )
   func random() {
     var random = seeded("LogLayout")

@@ -138,7 +138,6 @@ import Testing
       }
       #expect(bytes.count == 300_000 && bytes.allSatisfy { $0 == 0x78 || $0 == 0x0A })
       #expect(await task.value?.outcome == .succeeded)
-      #expect(await !stage.written(plan, offset + 1))
     }
   }
 
@@ -150,6 +149,7 @@ import Testing
       defer { unlink(turn) }
       let plan = stage.script("exec 3< \(turn); echo one; read x <&3; echo two; read x <&3")
       let task = await stage.begin(plan)
+      #expect(await !stage.runner.waitForOutput(plan.id, attempt: 1, stream: .stdout, beyond: 0))
       let gate = try System.open(turn, O_WRONLY)
       let runner = stage.runner
       let cancelled = Task { await runner.waitForOutput(plan.id, attempt: 1, stream: .combined, beyond: 1_000_000) }
@@ -168,10 +168,10 @@ import Testing
         Task { await runner.waitForOutput(plan.id, attempt: 1, stream: .combined, beyond: 8) }
       }
       try System.write("\n".utf8, to: gate)
-      for waiter in last { #expect(await !waiter.value) }
       #expect(await task.value?.outcome == .succeeded)
-      #expect(await !runner.waitForOutput(plan.id, attempt: 1, stream: .combined, beyond: 0))
-      #expect(await !runner.waitForOutput(plan.id, attempt: 1, stream: .stdout, beyond: 0))
+      // One that came too late for the end waits for another attempt of that number, until it is cancelled.
+      for waiter in last { waiter.cancel() }
+      for waiter in last { #expect(await !waiter.value) }
     }
   }
 

@@ -58,25 +58,26 @@ struct jobq_spawn {
   int failed_errno;
 };
 
-/// What one spawning thread needs: a stack for its children, and the place where the kernel announces their numbers before
-/// they run. Answers a number, or -1 with errno. At most 256 are open at once.
+/// What one spawning thread needs: a stack for its children, and the place where the kernel announces their numbers
+/// before they run. Answers a number, or -1 with errno. At most 256 are open at once.
 int jobq_spawner_open(void);
 void jobq_spawner_close(int spawner);
 
-/// Starts a child in a session of its own, with every signal at its default, an empty signal mask and no other descriptors
-/// than 0, 1 and 2. Returns 0 once the program runs; else -1, no child is left, and `failed_step` and `failed_errno` say why.
-/// The calling thread waits until the child has called exec or is gone. The child's number stays announced
-/// until `jobq_spawner_settle`.
+/// Starts a child in a session of its own, with every signal at its default, an empty signal mask and no other
+/// descriptors than 0, 1 and 2. Returns 0 once the program runs; else -1, no child is left, and `failed_step` and
+/// `failed_errno` say why. The calling thread waits until the child has called exec or is gone. The child's number
+/// stays announced until `jobq_spawner_settle`.
 int jobq_spawn(int spawner, struct jobq_spawn *request);
 
 /// The caller now keeps the number of its last child itself.
 void jobq_spawner_settle(int spawner);
 
-/// Whether `pid` is a child that some spawner has made and not yet settled. Who reaps children that it does not know asks first.
+/// Whether `pid` is a child that some spawner has made and not yet settled. Who reaps children that it does not know
+/// asks first.
 bool jobq_is_spawning(pid_t pid);
 
-/// Whether a child in this fresh cgroup can be ended by its `cgroup.kill`: tries it. 0, or -1 with errno. `clone3` says whether
-/// children can be born in it; otherwise they must join it. Nothing may be born in the cgroup after this.
+/// Whether a child in this fresh cgroup can be ended by its `cgroup.kill`: tries it. 0, or -1 with errno. `clone3` says
+/// whether children can be born in it; otherwise they must join it. Nothing may be born in the cgroup after this.
 int jobq_try_cgroup(int cgroup, bool *clone3);
 
 int jobq_pidfd_open(pid_t pid);
@@ -92,8 +93,8 @@ pid_t jobq_wait_any(bool reap);
 /// Reaps this child if it has ended: true if it did.
 bool jobq_reap(pid_t pid);
 
-/// Makes this process the one that takes in the orphans among its descendants: PR_SET_CHILD_SUBREAPER. From then on the end of any child
-/// adds one to the eventfd `counter`: SIGCHLD is handled, with SA_RESTART. 0, or -1 with errno.
+/// Makes this process the one that takes in the orphans among its descendants: PR_SET_CHILD_SUBREAPER. From then on the
+/// end of any child adds one to the eventfd `counter`: SIGCHLD is handled, with SA_RESTART. 0, or -1 with errno.
 int jobq_adopt_orphans(int counter);
 
 /// pipe2(2), close-on-exec.
