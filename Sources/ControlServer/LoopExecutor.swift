@@ -1,13 +1,15 @@
 import NIOCore
 
 /// Runs tasks on an event loop. A request's task that prefers it begins, goes on after each await, and writes its
-/// reply on the thread that
-/// holds its connection: no hop to the pool and back. Actors without an executor of their own run on it too, for
-/// that task.
+/// reply on the thread that holds its connection: no hop to the pool and back. Actors without an executor of their
+/// own run on it too, for that task.
 final class LoopExecutor: TaskExecutor {
   private let loop: any EventLoop
 
   init(_ loop: any EventLoop) { self.loop = loop }
+
+  /// Whether the caller is on the loop.
+  var isCurrent: Bool { loop.inEventLoop }
 
   func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
