@@ -2,16 +2,19 @@ import Dispatch
 import NIOCore
 import Synchronization
 
-/// Runs tasks on an event loop. A request's task that prefers it begins, goes on after each await, and writes its reply on
-/// the thread that holds its connection: no hop to the pool and back.
+/// Runs tasks on an event loop. A request's task that prefers it begins, goes on after each await, and writes its
+/// reply on the thread that holds its connection: no hop to the pool and back.
 ///
 /// Actors without an executor of their own run on it too, for such a task, and may hand it work for others a moment
-/// after the last request has ended. So the loop is told first when it is to go: from then on the work runs elsewhere.
+/// after the last request has ended. So it is told first when the loop is to go: from then on the work runs elsewhere.
 final class LoopExecutor: TaskExecutor {
   private let loop: any EventLoop
   private let isOpen = Mutex(true)
 
   init(_ loop: any EventLoop) { self.loop = loop }
+
+  /// Whether the caller is on the loop.
+  var isCurrent: Bool { loop.inEventLoop }
 
   func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
