@@ -130,6 +130,7 @@ let package = Package(
     .testTarget(name: "JobDaemonTests", dependencies: ["JobDaemon"], swiftSettings: strict),
     // The two programs as a user runs them, for real.
     .testTarget(
-      name: "EndToEndTests", dependencies: ["CLinux", "jobq", "jobqd"], swiftSettings: strict),
+      name: "EndToEndTests",
+      dependencies: ["CLinux", "jobq", "jobqd", .product(name: "Yams", package: "Yams")], swiftSettings: strict),
   ]
 )

@@ -12,18 +12,17 @@ import Testing
     for _ in 0..<200 {
       let board = OutputBoard()
       var tasks: [(offset: Int64, isCancelled: Bool, task: Task<Bool, Never>)] = []
-      let begins = Int.random(in: 0..<20, using: &random)
+      board.open(key, streams: [.combined])
       for step in 0..<20 {
-        if step == begins { board.open(key, streams: [.combined]) }
         let offset = Int64.random(in: 0..<20, using: &random)
         tasks.append(
           (offset, Bool.random(using: &random), Task { [key] in await board.wait(key, .combined, beyond: offset) }))
         if Bool.random(using: &random) { await Task.yield() }
-        if step > begins { board.grew(key, .combined, to: Int64(step)) }
+        if step > 0 { board.grew(key, .combined, to: Int64(step)) }
       }
       board.grew(key, .combined, to: 20)
       for waiter in tasks where waiter.isCancelled { waiter.task.cancel() }
-      // The others must have come before the end, since who comes later waits for an attempt that is still to begin.
+      // The others have come before the end, and there is more than any of them waited for.
       for waiter in tasks where !waiter.isCancelled { #expect(await waiter.task.value) }
       for waiter in tasks where waiter.isCancelled { _ = await waiter.task.value }
       board.close(key)
@@ -32,17 +31,18 @@ import Testing
     }
   }
 
-  @Test("A stream that an attempt does not have is not waited for, one that has not begun is")
+  @Test("What is not under way has no output to wait for; its begin can be waited for")
   func unknown() async {
     let board = OutputBoard()
-    let early = Task { [key] in await board.wait(key, .stdout, beyond: 0) }
+    #expect(await !board.wait(key, .stdout, beyond: 0))
+    let begun = Task { [key] in await board.waitForBegin(key) }
+    let given = Task { [key] in await board.waitForBegin(AttemptKey(id: key.id, attempt: 2)) }
     board.open(key, streams: [.stdout, .stderr])
-    board.grew(key, .stdout, to: 1)
-    #expect(await early.value)
+    await begun.value
     #expect(await !board.wait(key, .combined, beyond: 0))
     board.close(key)
-    let late = Task { [key] in await board.wait(key, .stdout, beyond: 0) }
-    late.cancel()
-    #expect(await !late.value)
+    #expect(await !board.wait(key, .stdout, beyond: 0))
+    given.cancel()
+    await given.value
   }
 }
