@@ -25,7 +25,6 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
-    .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -72,12 +71,10 @@ let package = Package(
       name: "ControlServer",
       dependencies: [
         "JobModel", "JobProcess", "JobStore", "Supervisor",
-        .product(name: "DequeModule", package: "swift-collections"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
-        .product(name: "NIOExtras", package: "swift-nio-extras"),
       ],
       swiftSettings: strict),
 
@@ -122,7 +119,13 @@ let package = Package(
     .testTarget(name: "SupervisorTests", dependencies: ["Supervisor"], swiftSettings: strict),
     .testTarget(
       name: "ControlServerTests",
-      dependencies: ["ControlServer", .product(name: "Yams", package: "Yams")], swiftSettings: strict),
+      dependencies: [
+        "ControlServer", "JobModel", "JobProcess", "JobStore", "Supervisor",
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "Yams", package: "Yams"),
+      ],
+      swiftSettings: strict),
     .testTarget(name: "JobCommandsTests", dependencies: ["JobCommands"], swiftSettings: strict),
     .testTarget(name: "JobDaemonTests", dependencies: ["JobDaemon"], swiftSettings: strict),
     // The two programs as a user runs them, for real.

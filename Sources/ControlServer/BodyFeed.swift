@@ -1,72 +1,67 @@
 import NIOCore
 import Synchronization
 
-/// A request's body on its way from the connection to the route: one writer, on the event loop, and one reader.
+/// A request's body on its way from the connection to the task that reads it. The connection puts bytes in, and
+/// stops reading its socket while the reader is behind; the reader takes all that has come at once. One reader, on
+/// any thread.
 final class BodyFeed: Sendable {
   private struct State {
-    var pieces: [ByteBuffer] = []
-    var bytes = 0
-    var isEnded = false
-    var isComplete = false
-    var reader: CheckedContinuation<Void, Never>?
+    var bytes = ByteBuffer()
+    var end: End?
+    var isFull = false
+    var waiter: CheckedContinuation<Void, Never>?
   }
 
-  /// While more than this waits for the reader, the connection reads no further.
-  static let most = 1 << 20
+  private enum End { case complete, cut }
+
+  private static let highWater = 256 << 10
 
   private let state = Mutex(State())
-  private let onDrained: @Sendable () -> Void
+  private let readOn: @Sendable () -> Void
 
-  /// - Parameter onDrained: called when the reader has taken what made the feed full.
-  init(onDrained: @escaping @Sendable () -> Void) { self.onDrained = onDrained }
+  /// - Parameter readOn: called on the reader's thread once there is room again after `put` said that there was none.
+  init(readOn: @escaping @Sendable () -> Void) { self.readOn = readOn }
 
-  /// Whether the connection should go on reading.
-  func push(_ piece: ByteBuffer) -> Bool {
-    let (reader, goesOn) = state.withLock { state in
-      state.pieces.append(piece)
-      state.bytes += piece.readableBytes
-      defer { state.reader = nil }
-      return (state.reader, state.bytes <= Self.most)
+  /// False where the connection should read no more until `readOn`.
+  func put(_ bytes: ByteBuffer) -> Bool {
+    let (hasRoom, waiter) = state.withLock { state in
+      state.bytes.writeImmutableBuffer(bytes)
+      state.isFull = state.bytes.readableBytes >= Self.highWater
+      return (!state.isFull, state.waiter.take())
     }
-    reader?.resume()
-    return goesOn
+    waiter?.resume()
+    return hasRoom
   }
 
-  /// No more comes: the body is complete, or was cut off.
-  func end(complete: Bool) {
-    let reader = state.withLock { state in
-      if !state.isEnded { state.isComplete = complete }
-      state.isEnded = true
-      defer { state.reader = nil }
-      return state.reader
+  /// - Parameter complete: whether the body came whole.
+  func finish(complete: Bool) {
+    let waiter = state.withLock { state in
+      if state.end == nil { state.end = complete ? .complete : .cut }
+      return state.waiter.take()
     }
-    reader?.resume()
+    waiter?.resume()
   }
 
-  /// Once the reader has got nil: whether that was the body's own end.
-  var isComplete: Bool { state.withLock(\.isComplete) }
+  var isComplete: Bool { state.withLock { $0.end == .complete } }
 
-  /// The next piece; nil at the end. The connection ends the feed when it closes, so this cannot wait for ever.
+  /// What has come; waits where there is nothing. Nil at the end, which comes at the latest when the connection closes.
   func next() async -> ByteBuffer? {
-    while true {
-      let (piece, isEnded, wasFull) = state.withLock { state -> (ByteBuffer?, Bool, Bool) in
-        guard !state.pieces.isEmpty else { return (nil, state.isEnded, false) }
-        let piece = state.pieces.removeFirst()
-        let wasFull = state.bytes > Self.most
-        state.bytes -= piece.readableBytes
-        return (piece, state.isEnded, wasFull && state.bytes <= Self.most)
+    await withCheckedContinuation { continuation in
+      let goesOn = state.withLock { state in
+        if state.bytes.readableBytes > 0 || state.end != nil { return true }
+        state.waiter = continuation
+        return false
       }
-      if wasFull { onDrained() }
-      if let piece { return piece }
-      if isEnded { return nil }
-      await withCheckedContinuation { continuation in
-        let goesOn = state.withLock { state in
-          if !state.pieces.isEmpty || state.isEnded { return true }
-          state.reader = continuation
-          return false
-        }
-        if goesOn { continuation.resume() }
-      }
+      if goesOn { continuation.resume() }
     }
+    let (bytes, wasFull) = state.withLock { state in
+      let bytes = state.bytes
+      state.bytes = ByteBuffer()
+      let wasFull = state.isFull
+      state.isFull = false
+      return (bytes, wasFull)
+    }
+    if wasFull { readOn() }
+    return bytes.readableBytes > 0 ? bytes : nil
   }
 }

@@ -1,11 +1,12 @@
 import JobModel
 import NIOCore
 
-/// Reads jobs from newline-delimited JSON as it arrives. At any time it holds the jobs read so far and the
-/// beginning of one line:
-/// the text itself is never kept.
+/// Reads jobs from newline-delimited JSON as it arrives. At any time it holds the jobs read so far and the beginning
+/// of one line: the text itself is never kept.
 struct BulkReader: Sendable {
   private(set) var requests: [JobRequest] = []
+  /// On which line each request stands.
+  private(set) var lines: [Int] = []
   private var lineNumber = 0
   private var byteCount = 0
   /// The beginning of a line whose end has not come.
@@ -45,12 +46,16 @@ struct BulkReader: Sendable {
     guard requests.count < limits.bulkLines else { throw tooMuch("\(limits.bulkLines) lines") }
     do throws(Problem) {
       requests.append(try JSONBody.decode(from: line))
+      lines.append(lineNumber)
     } catch {
-      var problem = error
-      problem.line = lineNumber
-      problem.detail = "line \(lineNumber): \(error.detail)"
-      throw problem
+      throw error.on(line: lineNumber)
     }
+  }
+
+  /// A problem with the `number`-th request, from 1, as one with its line.
+  func located(_ problem: Problem) -> Problem {
+    guard let number = problem.line, lines.indices.contains(number - 1) else { return problem }
+    return problem.on(line: lines[number - 1])
   }
 
   private var lineTooLong: Problem {
@@ -59,5 +64,14 @@ struct BulkReader: Sendable {
 
   private func tooMuch(_ limit: String) -> Problem {
     Problem(.tooLarge, "over \(limit) in one request; send the jobs in several")
+  }
+}
+
+extension Problem {
+  fileprivate func on(line: Int) -> Problem {
+    var problem = self
+    problem.line = line
+    problem.detail = "line \(line): \(detail)"
+    return problem
   }
 }

@@ -1,126 +1,118 @@
-import Glibc
 package import JobModel
 package import Logging
 import NIOCore
-import NIOExtras
 import NIOHTTP1
 import NIOPosix
 package import Supervisor
-import Synchronization
 
-/// The control API (docs/openapi.yaml) on a Unix socket: HTTP/1.1 over SwiftNIO, on one event loop.
-package final class ControlServer: Sendable {
+/// The control API on a Unix socket: HTTP/1.1 and JSON, as docs/openapi.yaml describes it.
+///
+/// One event loop thread serves all connections: its work for a request is short, what takes long is done off it,
+/// and the rest is the store's. `start`, then `stop`; a server that has stopped does not start again.
+package actor ControlServer {
   private enum Phase {
-    case made
+    case new
     case running(Running)
     case stopped
   }
 
-  private struct Running: Sendable {
-    var group: MultiThreadedEventLoopGroup
-    var channel: any Channel
-    var quiescing: ServerQuiescingHelper
-    var connections: NIOLoopBound<ConnectionTable>
-    var socket: ListeningSocket
+  private struct Running {
+    let group: MultiThreadedEventLoopGroup
+    let listener: any Channel
+    let socket: ListeningSocket
+    let connections: NIOLoopBound<Connections>
+    let executor: LoopExecutor
   }
 
   private let socket: ControlSocket
   private let service: JobService
-  private let logger: Logger
   private let limits: ServerLimits
-  private let tasks = TaskTally()
-  private let phase = Mutex(Phase.made)
+  private let logger: Logger
+  private var phase = Phase.new
 
   package init(socket: ControlSocket, service: JobService, logger: Logger, limits: ServerLimits = ServerLimits()) {
     self.socket = socket
     self.service = service
-    self.logger = logger
     self.limits = limits
+    self.logger = logger
   }
 
-  /// Binds or adopts the socket and begins to answer. Once in a server's life.
+  /// Listens. Once it returns, clients are answered.
   package func start() async throws(ControlServerError) {
-    let listening = try ListeningSocket(socket)
+    guard case .new = phase else { return }
+    let socket = try ListeningSocket(self.socket)
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let loop = group.next()
-    let quiescing = ServerQuiescingHelper(group: group)
+    let (service, limits, logger) = (service, limits, logger)
+    let executor = LoopExecutor(loop)
     do {
-      let tasks = self.tasks
-      let connections = try await loop.submit { NIOLoopBound(ConnectionTable(tasks: tasks), eventLoop: loop) }.get()
-      let (service, limits, logger) = (service, limits, logger)
-      let executor = LoopExecutor(loop)
-      let bootstrap = ServerBootstrap(group: group)
-        .serverChannelOption(.backlog, value: 1024)
-        .serverChannelInitializer { channel in
-          channel.eventLoop.makeCompletedFuture {
-            try channel.pipeline.syncOperations.addHandler(quiescing.makeServerChannelHandler(channel: channel))
-          }
-        }
+      let connections = try await loop.submit {
+        NIOLoopBound(Connections(limit: limits.connections), eventLoop: loop)
+      }.get()
+      let listener = try await ServerBootstrap(group: group)
         .childChannelOption(.allowRemoteHalfClosure, value: true)
         .childChannelInitializer { channel in
           PeerCredentials.of(channel).flatMapThrowing { peer in
-            let table = connections.value
-            // For one connection too many, the one that has waited longest is closed.
-            if table.count >= limits.connections, !table.makeRoom() {
-              logger.warning(
-                "too many connections; a client was turned away", metadata: ["connections": "\(table.count)"])
-              throw ChannelError.operationUnsupported
-            }
-            let handlers = channel.pipeline.syncOperations
-            try handlers.addHandler(
-              ByteToMessageHandler(
-                HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes), maximumBufferSize: limits.headBytes + (1 << 20)))
-            try handlers.addHandler(HTTPResponseEncoder())
-            try handlers.addHandler(HTTPServerPipelineHandler())
-            try handlers.addHandler(
-              ConnectionHandler(
-                service: service, limits: limits, peer: peer, executor: executor, connections: table, logger: logger))
+            let connection = Connection(
+              service: service, limits: limits, router: .api, peer: peer, connections: connections.value,
+              executor: executor, logger: logger)
+            try Self.configure(channel.pipeline.syncOperations, limits, connection)
           }
         }
-      let channel = try await bootstrap.withBoundSocket(listening.descriptor).get()
-      phase.withLock {
-        $0 = .running(
-          Running(group: group, channel: channel, quiescing: quiescing, connections: connections, socket: listening))
-      }
+        .withBoundSocket(socket.descriptor).get()
+      phase = .running(
+        Running(group: group, listener: listener, socket: socket, connections: connections, executor: executor))
     } catch {
-      listening.unlinkIfOurs()
+      socket.unlinkIfOurs()
       try? await group.shutdownGracefully()
-      throw ControlServerError(.unusable, "the socket cannot be served: \(error)")
+      throw ControlServerError(.system(errno: 0), "the control socket cannot be served: \(error)")
     }
   }
 
-  /// A sign of life of the event loop, for the watchdog. False where the server does not run.
-  package func answers() async -> Bool {
-    guard case .running(let running) = phase.withLock({ $0 }) else { return false }
-    return (try? await running.group.next().submit { true }.get()) ?? false
+  private static func configure(
+    _ pipeline: ChannelPipeline.SynchronousOperations, _ limits: ServerLimits, _ connection: Connection
+  ) throws {
+    var framing = HTTPResponseEncoder.Configuration()
+    framing.automaticallySetFramingHeaders = false  // `Connection` says how each reply ends.
+    var heads = NIOHTTPDecoderLimitConfiguration()
+    heads.maxHeaderListSize = limits.headBytes
+    heads.maxHeaderFieldSize = limits.headBytes
+    heads.maxHeaderFieldCount = limits.headFields
+    try pipeline.addHandlers([
+      HTTPResponseEncoder(configuration: framing),
+      ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: heads)),
+      HTTPServerPipelineHandler(),
+      connection,
+    ])
   }
 
-  /// Accepts no more, ends streams and waits, lets other requests under way be answered for `span`, and closes
-  /// everything. A second call does
-  /// nothing.
+  /// Accepts no one more, ends idle connections and streams, lets requests in flight end within `span`, then closes
+  /// what is left. It returns once all is gone. A request that the store has not answered by then is cut off: what
+  /// it asked for may still be done.
   package func stop(within span: TimeSpan) async {
-    let taken = phase.withLock { phase in
-      defer { phase = .stopped }
-      return phase
+    guard case .running(let running) = phase else {
+      phase = .stopped
+      return
     }
-    guard case .running(let running) = taken else { return }
-    // First, so that a client looks for our successor, and not at a socket that nobody answers.
+    phase = .stopped
     running.socket.unlinkIfOurs()
-    let loop = running.group.next()
-    let drained = loop.makePromise(of: Void.self)
-    running.quiescing.initiateShutdown(promise: drained)
-    try? await loop.submit { running.connections.value.endLongReplies() }.get()
-    await withTaskGroup(of: Void.self) { group in
-      group.addTask { try? await drained.futureResult.get() }
-      group.addTask {
-        try? await Task.sleep(for: span.duration)
-        try? await loop.submit { running.connections.value.closeAll() }.get()
-      }
-      await group.next()
-      // The timer's task closes what is left at once where it is cancelled, and so the other ends too.
-      group.cancelAll()
-    }
-    await tasks.waitForNone()
+    try? await running.listener.close()
+    let loop = running.listener.eventLoop
+    let connections = running.connections
+    let emptied = loop.makePromise(of: Void.self)
+    loop.execute { connections.value.quiesce(emptied) }
+    let cut = loop.scheduleTask(in: span.timeAmount) { connections.value.closeAll() }
+    // Closing ends every wait but that for the store, which answers or fails.
+    try? await emptied.futureResult.get()
+    cut.cancel()
+    running.executor.close()
     try? await running.group.shutdownGracefully()
+  }
+
+  /// Whether the event loop is alive: for a watchdog, that is told nothing while it is stuck. False where the server does
+  /// not run.
+  package func answers() async -> Bool {
+    guard case .running(let running) = phase else { return false }
+    return (try? await running.listener.eventLoop.submit { true }.get()) ?? false
   }
 }

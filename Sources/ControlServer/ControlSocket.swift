@@ -3,9 +3,8 @@ import JobModel
 
 /// Where the control server listens.
 package enum ControlSocket: Sendable, Hashable {
-  /// A Unix stream socket that listens already: systemd's (sd_listen_fds(3)). The server takes the descriptor
-  /// over, and never
-  /// unlinks its path.
+  /// A Unix stream socket that listens already: systemd's (sd_listen_fds(3)). The server takes the descriptor over,
+  /// and never unlinks its path.
   case adopt(descriptor: Int32)
   /// A path of our own. `mode` holds permission bits; `group` is a name of group(5), nil for the process's own.
   case bind(path: String, mode: UInt16, group: String?)

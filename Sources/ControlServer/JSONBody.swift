@@ -41,9 +41,8 @@ enum JSONBody {
     }
   }
 
-  /// The decoder refuses a number without saying which: one that is too large for any type, or, first come, one
-  /// with a fraction where
-  /// whole numbers are meant, which is everywhere but in spans of time and in a payload.
+  /// The decoder refuses a number without saying which: one that is too large for any type, or, first come, one with
+  /// a fraction where whole numbers are meant, which is everywhere but in spans of time and in a payload.
   private static func numberProblem(_ numbers: [JSONSyntax.Number]) -> Problem {
     for number in numbers where number.path.first != "payload" {
       guard let value = Double(number.literal), value.isFinite else {

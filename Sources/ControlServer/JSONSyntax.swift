@@ -1,8 +1,8 @@
 import JobModel
 
-/// Reads a JSON text (RFC 8259) for what is wrong with it. The decoder of FoundationEssentials says that a text
-/// is no JSON, and
-/// that a number does not fit, but not where; this says where. It runs only once the decoder has refused.
+/// Reads a JSON text (RFC 8259) for what is wrong with it. The decoder of FoundationEssentials says that a text is
+/// no JSON, and that a number does not fit, but not where; this says where. It runs only once the decoder has
+/// refused.
 struct JSONSyntax {
   struct Fault: Error, Hashable {
     /// From 1.
@@ -63,8 +63,7 @@ struct JSONSyntax {
     case UInt8(ascii: "{"): try object()
     case UInt8(ascii: "["): try array()
     case UInt8(ascii: "\""): _ = try string()
-    case let byte? where byte == UInt8(ascii: "-") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte):
-      try number()
+    case let byte? where byte == UInt8(ascii: "-") || (0x30...0x39).contains(byte): try number()
     case UInt8(ascii: "t"): try word("true")
     case UInt8(ascii: "f"): try word("false")
     case UInt8(ascii: "n"): try word("null")

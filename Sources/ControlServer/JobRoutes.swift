@@ -54,22 +54,21 @@ enum JobRoutes {
 
   /// All or none: the first line that is refused refuses all.
   private static func addLines(_ feed: BodyFeed, _ call: Call) async throws(Problem) -> Reply {
-    var reader = BulkReader(limits: call.limits)
-    while let bytes = await feed.next() {
-      let before = reader
-      reader = try await offLoop { () throws(Problem) in
-        var reader = before
-        try reader.read(bytes)
-        return reader
+    let (service, submitter, limits) = (call.service, call.peer.submitter, call.limits)
+    let receipt = try await offLoop { () throws(Problem) in
+      var reader = BulkReader(limits: limits)
+      while let bytes = await feed.next() { try reader.read(bytes) }
+      guard feed.isComplete else { throw Problem(.malformed, "the body ended early") }
+      try reader.finish()
+      guard !reader.requests.isEmpty else { throw Problem(InvalidValue("body", "there is no job in it")) }
+      do throws(Problem) {
+        let ids = try await service.enqueue(reader.requests, by: submitter).map(\.id)
+        return BulkReceipt(count: ids.count, firstID: ids.min(), lastID: ids.max())
+      } catch {
+        throw reader.located(error)
       }
     }
-    guard feed.isComplete else { throw Problem(.malformed, "the body ended early") }
-    try reader.finish()
-    let (service, requests, submitter) = (call.service, reader.requests, call.peer.submitter)
-    guard !requests.isEmpty else { throw Problem(InvalidValue("body", "there is no job in it")) }
-    let added = try await offLoop { () throws(Problem) in try await service.enqueue(requests, by: submitter) }
-    return try .json(
-      BulkReceipt(count: added.count, firstID: added.map(\.id).min(), lastID: added.map(\.id).max()), status: .created)
+    return try .json(receipt, status: .created)
   }
 
   private static func list(_ call: Call) async throws(Problem) -> Reply {

@@ -49,9 +49,8 @@ struct ListeningSocket: Sendable {
     let descriptor = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { throw ControlServerError("socket", path, errno: errno) }
     do throws(ControlServerError) {
-      // Linux makes the file with the mode of the unbound socket (`unix_bind` takes it from the inode): for
-      // nobody but us until
-      // group and mode are set. Unlike umask(2) this touches no other thread.
+      // Linux makes the file with the mode of the unbound socket (`unix_bind` takes it from the inode): for nobody
+      // but us until group and mode are set. Unlike umask(2) this touches no other thread.
       guard fchmod(descriptor, 0o600) == 0 else { throw ControlServerError("fchmod", path, errno: errno) }
       guard Self.withAddress(path, { Glibc.bind(descriptor, $0, $1) }) == 0 else {
         throw ControlServerError("bind", path, errno: errno)

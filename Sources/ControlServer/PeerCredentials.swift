@@ -3,8 +3,7 @@ import JobModel
 import NIOCore
 
 /// Who is at the other end, as the kernel saw it at connect(2): SO_PEERCRED, unix(7). The layout is `struct
-/// ucred`'s, which
-/// glibc shows only under _GNU_SOURCE, and so not to Swift.
+/// ucred`'s, which glibc shows only under _GNU_SOURCE, and so not to Swift.
 struct PeerCredentials: Sendable, Hashable {
   var pid: Int32
   var uid: UInt32

@@ -7,8 +7,8 @@ enum Reply {
   /// A whole document: sent with its length.
   case document(status: HTTPResponseStatus, contentType: String, body: ByteBuffer, headers: [(String, String)] = [])
   case noContent
-  /// A body that comes in pieces. `write` runs once the head is out; it ends with the body, or throws where the
-  /// body must be cut off.
+  /// A body that comes in pieces. `write` runs once the head is out; it ends with the body, or throws where the body
+  /// must be cut off.
   case stream(contentType: String, write: (ReplyStream) async throws -> Void)
 
   static func json(

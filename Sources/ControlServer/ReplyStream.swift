@@ -1,42 +1,23 @@
 import JobModel
 import NIOCore
-import NIOHTTP1
-import Synchronization
 
-/// The body of a reply that comes in pieces. A write returns when the kernel has taken the piece: a client that
-/// reads slowly slows its
-/// route down, and nothing piles up here.
-final class ReplyStream: Sendable {
-  private struct State {
-    var wroteSinceLastBeat = false
-    var beat: RepeatedTask?
+/// The body of a reply while it is being written, piece by piece. Used on the event loop, from the request's task.
+struct ReplyStream {
+  /// The client has gone, or the server stops.
+  struct Closed: Error {}
+
+  let connection: Connection
+
+  /// Sends `bytes` at once, and waits while the client is behind: no more is kept for it than its socket and one
+  /// piece hold.
+  /// - Throws: `Closed`.
+  func write(_ bytes: ByteBuffer) async throws(Closed) {
+    guard connection.writeBody(bytes) else { throw Closed() }
+    guard await connection.waitUntilWritable() else { throw Closed() }
   }
 
-  private let channel: any Channel
-  private let state = Mutex(State())
-
-  init(_ channel: any Channel) { self.channel = channel }
-
-  /// - Throws: where the client has gone, or the task is cancelled.
-  func write(_ piece: ByteBuffer) async throws {
-    try Task.checkCancellation()
-    state.withLock { $0.wroteSinceLastBeat = true }
-    try await channel.writeAndFlush(HTTPServerResponsePart.body(.byteBuffer(piece))).get()
+  /// Sends `bytes` again and again while nothing else is sent and the client keeps up, until the reply ends.
+  func repeatWhileQuiet(_ bytes: ByteBuffer, every span: TimeSpan) {
+    connection.startHeartbeat(bytes, every: span)
   }
-
-  /// Writes `piece` whenever nothing else was written for this long, until the stream ends: so that a client
-  /// that has gone is noticed.
-  func repeatWhileQuiet(_ piece: ByteBuffer, every span: TimeSpan) {
-    let delay = TimeAmount.milliseconds(span.milliseconds)
-    let beat = channel.eventLoop.scheduleRepeatedTask(initialDelay: delay, delay: delay) { [channel, self] _ in
-      let isQuiet = state.withLock { state in
-        defer { state.wroteSinceLastBeat = false }
-        return !state.wroteSinceLastBeat
-      }
-      if isQuiet { channel.writeAndFlush(HTTPServerResponsePart.body(.byteBuffer(piece)), promise: nil) }
-    }
-    state.withLock { $0.beat = beat }
-  }
-
-  func end() { state.withLock { $0.beat }?.cancel() }
 }

@@ -20,17 +20,19 @@ final class OutputBoard: Sendable {
     var early: [AttemptKey: [UInt64: CheckedContinuation<Bool, Never>]] = [:]
     var ticket: UInt64 = 0
 
-    mutating func takeWaiter(_ ticket: UInt64, of key: AttemptKey, _ stream: LogStream) -> CheckedContinuation<
-      Bool, Never
-    >? {
-      if let early = early[key]?.removeValue(forKey: ticket) {
-        if self.early[key]?.isEmpty == true { self.early[key] = nil }
-        return early
-      }
+    mutating func takeWaiter(_ ticket: UInt64, of key: AttemptKey, _ stream: LogStream)
+      -> CheckedContinuation<Bool, Never>?
+    {
       guard let waiters = attempts[key]?[stream]?.waiters,
         let index = waiters.firstIndex(where: { $0.ticket == ticket })
       else { return nil }
       return attempts[key]?[stream]?.waiters.remove(at: index).continuation
+    }
+
+    mutating func takeEarly(_ ticket: UInt64, of key: AttemptKey) -> CheckedContinuation<Bool, Never>? {
+      let continuation = early[key]?.removeValue(forKey: ticket)
+      if early[key]?.isEmpty == true { early[key] = nil }
+      return continuation
     }
   }
 
@@ -60,24 +62,14 @@ final class OutputBoard: Sendable {
     for waiter in (streams ?? [:]).values.flatMap(\.waiters) { waiter.continuation.resume(returning: false) }
   }
 
-  /// True once there is more than `offset`, and where the attempt has only now begun: look again. False once
-  /// the attempt has ended, has no such stream, or the
-  /// task is cancelled. An attempt that is not known is waited for: whoever asks knows that it has been
-  /// claimed, and looks elsewhere for its end.
+  /// True once there is more than `offset`; false once the attempt has ended, or is not under way, or the task is
+  /// cancelled.
   func wait(_ key: AttemptKey, _ stream: LogStream, beyond offset: Int64) async -> Bool {
-    let ticket = state.withLock { state in
-      state.ticket += 1
-      return state.ticket
-    }
+    let ticket = nextTicket()
     return await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         let answer = state.withLock { state -> Bool? in
-          guard !Task.isCancelled else { return false }
-          guard let streams = state.attempts[key] else {
-            state.early[key, default: [:]][ticket] = continuation
-            return nil
-          }
-          guard let progress = streams[stream] else { return false }
+          guard !Task.isCancelled, let progress = state.attempts[key]?[stream] else { return false }
           if progress.end > offset { return true }
           state.attempts[key]?[stream]?.waiters.append(
             Waiter(ticket: ticket, offset: offset, continuation: continuation))
@@ -88,6 +80,30 @@ final class OutputBoard: Sendable {
     } onCancel: {
       // The handler may run before the waiter is there: then the waiter sees the cancellation itself.
       state.withLock { $0.takeWaiter(ticket, of: key, stream) }?.resume(returning: false)
+    }
+  }
+
+  /// Returns once the attempt is under way, or the task is cancelled.
+  func waitForBegin(_ key: AttemptKey) async {
+    let ticket = nextTicket()
+    _ = await withTaskCancellationHandler {
+      await withCheckedContinuation { (continuation: CheckedContinuation<Bool, Never>) in
+        let isOver = state.withLock { state in
+          if Task.isCancelled || state.attempts[key] != nil { return true }
+          state.early[key, default: [:]][ticket] = continuation
+          return false
+        }
+        if isOver { continuation.resume(returning: true) }
+      }
+    } onCancel: {
+      state.withLock { $0.takeEarly(ticket, of: key) }?.resume(returning: false)
+    }
+  }
+
+  private func nextTicket() -> UInt64 {
+    state.withLock { state in
+      state.ticket += 1
+      return state.ticket
     }
   }
 }

@@ -128,12 +128,15 @@ package final class ProcessRunner: Sendable {
     return await treeThreads.run { sweep.end(leftovers) }
   }
 
-  /// Waits until the stream has more than `offset` logical bytes, or the attempt begins: true. False once the
-  /// attempt has ended, has no such stream, or the
-  /// task is cancelled. For an attempt that ended before the call this waits until the task is cancelled: ask
-  /// the store for ends.
+  /// Waits until the stream has more than `offset` logical bytes: true. False once the attempt has ended, and where it is
+  /// not under way, has no such stream, or the task is cancelled.
   package func waitForOutput(_ id: JobID, attempt: Int, stream: LogStream, beyond offset: Int64) async -> Bool {
     await board.wait(AttemptKey(id: id, attempt: attempt), stream, beyond: offset)
+  }
+
+  /// Returns once the attempt is under way, or the task is cancelled. For an attempt that never will be only the latter.
+  package func waitForBegin(_ id: JobID, attempt: Int) async {
+    await board.waitForBegin(AttemptKey(id: id, attempt: attempt))
   }
 
   /// Stops the threads and removes the cgroup, if it is empty. After all runs have returned; the runner is of

@@ -16,7 +16,8 @@ struct DatabaseFile {
     var isChecked: Bool
   }
 
-  /// Makes the database where there is none and never was, else looks at it. Nothing that is refused is changed.
+  /// Makes the database where there is none and never was, else looks at it. Nothing that is refused is
+  /// changed.
   func prepare() throws(StoreError) -> Finding {
     var status = stat()
     if lstat(path, &status) == 0 { return try inspect(status) }
@@ -110,9 +111,8 @@ struct DatabaseFile {
   }
 
   /// Reads the first 100 bytes (https://www.sqlite.org/fileformat.html#the_database_header) with plain reads,
-  /// before SQLite sees the file:
-  /// what is not ours is not even opened. Must come before any connection of this process: closing the
-  /// descriptor would drop its locks.
+  /// before SQLite sees the file: what is not ours is not even opened. Must come before any connection of this
+  /// process: closing the descriptor would drop its locks.
   private func inspectHeader(size: Int64, hasLog: Bool) throws(StoreError) {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
     guard descriptor >= 0 else { throw .system("open", path, errno) }
@@ -127,7 +127,8 @@ struct DatabaseFile {
     guard header.starts(with: "SQLite format 3\0".utf8) else {
       throw StoreError(
         .refused(.foreign),
-        "\(path) is no SQLite database, so it is none of jobqd's. It was left untouched; move it away, or use another --state-dir"
+        "\(path) is no SQLite database, so it is none of jobqd's. It was left untouched; move it away, or use "
+          + "another --state-dir"
       )
     }
     guard count == header.count else { throw .refusedAsDamaged(path, "it ends within its header") }
@@ -143,14 +144,14 @@ struct DatabaseFile {
     guard application == Schema.applicationID else {
       throw StoreError(
         .refused(.foreign),
-        "\(path) is the SQLite database of another program (application_id \(application)). It was left untouched; move it away, "
-          + "or use another --state-dir")
+        "\(path) is the SQLite database of another program (application_id \(application)). It was left untouched; "
+          + "move it away, or use another --state-dir")
     }
     guard version <= Schema.version else {
       throw StoreError(
         .refused(.newer),
-        "the database \(path) is newer than this jobqd: it has schema \(version), and this one knows up to \(Schema.version). It "
-          + "was left untouched; install the jobqd that wrote it, or a newer one")
+        "the database \(path) is newer than this jobqd: it has schema \(version), and this one knows up to "
+          + "\(Schema.version). It was left untouched; install the jobqd that wrote it, or a newer one")
     }
     guard version > 0 else { throw .refusedAsDamaged(path, "it has no schema") }
   }

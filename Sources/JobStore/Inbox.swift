@@ -3,8 +3,7 @@ import Glibc
 import Synchronization
 
 /// What waits for a thread: messages from any task go in, and threads that sleep in the kernel meanwhile take
-/// them out. No message is
-/// lost: what was posted before the close is still given out.
+/// them out. No message is lost: what was posted before the close is still given out.
 final class Inbox<Message: Sendable>: Sendable {
   private struct State {
     var messages: [Message] = []
@@ -47,7 +46,8 @@ final class Inbox<Message: Sendable>: Sendable {
     ring(sleepers)
   }
 
-  /// Everything that waits, oldest first; sleeps while there is nothing. Nil once the inbox is closed and empty.
+  /// Everything that waits, oldest first; sleeps while there is nothing. Nil once the inbox is closed and
+  /// empty.
   func takeAll() -> [Message]? {
     take { messages in
       defer { messages = [] }

@@ -3,8 +3,7 @@ import JobModel
 import SQLite
 
 /// What can be asked of the database, over one connection, for its thread. Whoever asks more than one question
-/// opens a transaction
-/// around them, so that the answers fit together.
+/// opens a transaction around them, so that the answers fit together.
 struct JobReader {
   let statements: Statements
 
@@ -96,8 +95,7 @@ struct JobReader {
   // MARK: Listings
 
   /// Newest first. Each state that is asked for is a stream of its own in an index, and the streams are merged
-  /// here: no state, however
-  /// full, is read beyond the page.
+  /// here: no state, however full, is read beyond the page.
   func jobs(_ filter: JobFilter) throws(SQLiteError) -> JobPage {
     let limit = min(max(filter.limit, JobFilter.limits.lowerBound), JobFilter.limits.upperBound)
     // One more than the page holds tells whether there is another.

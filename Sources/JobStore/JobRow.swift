@@ -1,7 +1,8 @@
 import JobModel
 import SQLite
 
-/// The part of a job that its life changes: a row of `jobs`. Its methods are the transitions, pure and free of storage.
+/// The part of a job that its life changes: a row of `jobs`. Its methods are the transitions, pure and free of
+/// storage.
 struct JobRow: Sendable, Hashable {
   enum Kind: String, Sendable, SQLiteValue { case command, payload }
 

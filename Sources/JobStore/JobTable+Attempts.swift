@@ -17,11 +17,9 @@ extension JobTable {
   }
 
   /// Takes the best of the queues' heads, again and again: the cost goes with what is taken and the number of
-  /// queues, never with
-  /// how much waits in them.
+  /// queues, never with how much waits in them.
   /// - Throws: `NeedsSync` where a job with another `on_interrupt` than `retry` would be taken in a transaction
-  ///   that is not synced:
-  ///   after a power cut nobody would know that it had been started.
+  ///   that is not synced: after a power cut nobody would know that it had been started.
   func claim(_ request: ClaimRequest, isSynced: Bool, at moment: Moment) throws -> [ClaimedAttempt] {
     guard request.limit > 0, try !reader.isPaused() else { return [] }
     let ready = try statements[.readyQueues].all { row throws(SQLiteError) in try row.read(String.self) }
@@ -97,7 +95,8 @@ extension JobTable {
     }
   }
 
-  /// - Parameter deaths: daemons that died under the job one after the other, this time included; 0 ends the row.
+  /// - Parameter deaths: daemons that died under the job one after the other, this time included; 0 ends the
+  ///   row.
   private func conclude(
     _ old: JobRow, _ ending: AttemptEnding, deaths: Int, result: String?, random: Double, at moment: Moment
   ) throws -> JobState {
@@ -128,8 +127,8 @@ extension JobTable {
   private static let suspicion = TimeSpan.minutes(5)
 
   /// Why an earlier daemon left the job running, and whether that counts as a death under it. The time of the
-  /// death is not known:
-  /// that of the recovery stands for it, so that a daemon that nobody restarts blames no job.
+  /// death is not known: that of the recovery stands for it, so that a daemon that nobody restarts blames no
+  /// job.
   private func cause(ofDeathUnder job: JobRow, at moment: Moment) throws(SQLiteError) -> (String, counts: Bool) {
     let start = try statements[.findStart].bind(job.id).bind(job.attempt).first { row throws(SQLiteError) in
       (

@@ -3,8 +3,8 @@ import SQLite
 
 extension JobTable {
   /// Tells those that wait for a job that it has ended: they go on, or end `cancelled` where they run after it
-  /// and it did not succeed; then
-  /// those that wait for them are told, and so on. A list of work, not recursion: a chain may be as long as it likes.
+  /// and it did not succeed; then those that wait for them are told, and so on. A list of work, not recursion:
+  /// a chain may be as long as it likes.
   func tellDependents(of ended: JobRow, at moment: Moment) throws {
     var ends = [(id: ended.id, state: ended.state)]
     var next = 0
@@ -30,8 +30,7 @@ extension JobTable {
   }
 
   /// Puts those that the end of a retried job cancelled back to wait for it again, and then those that theirs
-  /// cancelled. One that another
-  /// dependency, which has ended badly too, would cancel again stays as it is.
+  /// cancelled. One that another dependency, which has ended badly too, would cancel again stays as it is.
   /// - Throws: `StoreError.uniqueKeyTaken` where a live job has the key of one of them.
   func reviveDependents(of retried: JobID, at moment: Moment) throws {
     var revived = [retried]

@@ -1,14 +1,14 @@
 import JobModel
 import SQLite
 
-/// What can be done to the jobs in the database, within the transaction that is open. It belongs to the writer's
-/// thread.
+/// What can be done to the jobs in the database, within the transaction that is open. It belongs to the
+/// writer's thread.
 ///
 /// Every change of a job's state goes through `add`, `save` or `drop`, which note it in `changes`: what is told
-/// to the world, and what the
-/// queues' counts are kept from, is the same list.
+/// to the world, and what the queues' counts are kept from, is the same list.
 final class JobTable {
-  /// A claim met jobs that may only start once their claim is on the disk: it is made again in a synced transaction.
+  /// A claim met jobs that may only start once their claim is on the disk: it is made again in a synced
+  /// transaction.
   struct NeedsSync: Error {}
 
   let statements: Statements

@@ -1,7 +1,8 @@
 import JobModel
 import SQLite
 
-// How the model's types stand in the database: states and outcomes as the words of the API, times in milliseconds.
+// How the model's types stand in the database: states and outcomes as the words of the API, times in
+// milliseconds.
 
 extension JobID: SQLiteValue {}
 extension JobState: SQLiteValue {}

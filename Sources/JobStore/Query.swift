@@ -1,6 +1,7 @@
 import SQLite
 
-/// Every statement that runs while the store is open, in one place: the tests hold the plan of each against an index.
+/// Every statement that runs while the store is open, in one place: the tests hold the plan of each against an
+/// index.
 enum Query: Int, CaseIterable {
   // Transactions
   case begin, beginRead, commit, rollback, savepoint, release, rollbackTo
@@ -28,8 +29,9 @@ enum Query: Int, CaseIterable {
 
 extension Query {
   private static let jobColumns = """
-    id, state, queue, kind, priority, created_at, run_at, due_wall, due_boot, pending, started_at, finished_at, attempt, \
-    max_attempts, deaths, cancelling, cancelled_by, on_interrupt, unique_key, exit_code, signal, outcome, error, result
+    id, state, queue, kind, priority, created_at, run_at, due_wall, due_boot, pending, started_at, finished_at, \
+    attempt, max_attempts, deaths, cancelling, cancelled_by, on_interrupt, unique_key, exit_code, signal, outcome, \
+    error, result
     """
   private static let specColumns = """
     name, cwd, umask, timeout, kill_grace, retries, backoff_kind, backoff_base, backoff_max, backoff_jitter, retry_on, \
@@ -63,14 +65,15 @@ extension Query {
     case .findJob: "SELECT \(Self.jobColumns) FROM jobs WHERE id = ?"
     case .insertJob:
       """
-      INSERT INTO jobs (state, queue, kind, priority, created_at, run_at, due_wall, due_boot, pending, finished_at, attempt, \
-      max_attempts, cancelled_by, on_interrupt, unique_key, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      INSERT INTO jobs (state, queue, kind, priority, created_at, run_at, due_wall, due_boot, pending, finished_at, \
+      attempt, max_attempts, cancelled_by, on_interrupt, unique_key, error) VALUES \
+      (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       """
     case .saveJob:
       """
       UPDATE jobs SET state = ?, run_at = ?, due_wall = ?, due_boot = ?, pending = ?, started_at = ?, finished_at = ?, \
-      attempt = ?, max_attempts = ?, deaths = ?, cancelling = ?, cancelled_by = ?, exit_code = ?, signal = ?, outcome = ?, \
-      error = ?, result = ? WHERE id = ?
+      attempt = ?, max_attempts = ?, deaths = ?, cancelling = ?, cancelled_by = ?, exit_code = ?, signal = ?, \
+      outcome = ?, error = ?, result = ? WHERE id = ?
       """
     // What hangs on it goes with it: ON DELETE CASCADE.
     case .removeJob: "DELETE FROM jobs WHERE id = ?"
@@ -162,9 +165,15 @@ extension Query {
       WHERE state = 'queued' AND kind = 'command' AND queue = ? ORDER BY priority DESC, id LIMIT 1
       """
     case .dueByWall:
-      "SELECT id FROM jobs INDEXED BY jobs_due_wall WHERE state = 'scheduled' AND due_wall <= ? ORDER BY due_wall LIMIT ?"
+      """
+      SELECT id FROM jobs INDEXED BY jobs_due_wall WHERE state = 'scheduled' AND due_wall <= ? \
+      ORDER BY due_wall LIMIT ?
+      """
     case .dueByBoot:
-      "SELECT id FROM jobs INDEXED BY jobs_due_boot WHERE state = 'scheduled' AND due_boot <= ? ORDER BY due_boot LIMIT ?"
+      """
+      SELECT id FROM jobs INDEXED BY jobs_due_boot WHERE state = 'scheduled' AND due_boot <= ? \
+      ORDER BY due_boot LIMIT ?
+      """
     case .nextWall:
       """
       SELECT due_wall FROM jobs INDEXED BY jobs_due_wall WHERE state = 'scheduled' AND due_wall IS NOT NULL \
@@ -193,8 +202,9 @@ extension Query {
     // further labels as an object (6).
     case .listLabel:
       """
-      SELECT l.job_id FROM labels l CROSS JOIN jobs j WHERE l.job_id < ? AND l.key = ? AND l.value = ? AND j.id = l.job_id \
-      AND (?4 IS NULL OR j.queue = ?4) AND (?5 IS NULL OR instr(?5, '"' || j.state || '"')) AND NOT EXISTS \
+      SELECT l.job_id FROM labels l CROSS JOIN jobs j WHERE l.job_id < ? AND l.key = ? AND l.value = ? \
+      AND j.id = l.job_id AND (?4 IS NULL OR j.queue = ?4) AND (?5 IS NULL OR instr(?5, '"' || j.state || '"')) \
+      AND NOT EXISTS \
       (SELECT 1 FROM json_each(?6) w WHERE NOT EXISTS \
       (SELECT 1 FROM labels m WHERE m.job_id = l.job_id AND m.key = w.key AND m.value = w.value)) \
       ORDER BY l.job_id DESC LIMIT ?7
@@ -204,13 +214,13 @@ extension Query {
       "SELECT sum(held + blocked + scheduled + queued + running + succeeded + failed + cancelled) FROM queues"
     case .expired:
       """
-      SELECT id FROM jobs INDEXED BY jobs_ended WHERE state = ? AND finished_at IS NOT NULL AND finished_at <= ? AND \(Self.isFree) \
-      ORDER BY finished_at LIMIT ?
+      SELECT id FROM jobs INDEXED BY jobs_ended WHERE state = ? AND finished_at IS NOT NULL AND finished_at <= ? \
+      AND \(Self.isFree) ORDER BY finished_at LIMIT ?
       """
     case .oldestEnded:
       """
-      SELECT id, finished_at FROM jobs INDEXED BY jobs_ended WHERE state = ? AND finished_at IS NOT NULL AND \(Self.isFree) \
-      ORDER BY finished_at LIMIT ?
+      SELECT id, finished_at FROM jobs INDEXED BY jobs_ended WHERE state = ? AND finished_at IS NOT NULL \
+      AND \(Self.isFree) ORDER BY finished_at LIMIT ?
       """
     case .freePages: "PRAGMA freelist_count"
     case .pages: "PRAGMA page_count"

@@ -4,16 +4,15 @@ import SQLite
 import Synchronization
 
 extension SQLiteJobStore {
-  /// Opens the store of a state directory, and makes both where they are missing. Until `close`, no other daemon can.
+  /// Opens the store of a state directory, and makes both where they are missing. Until `close`, no other
+  /// daemon can.
   ///
   /// - Parameters:
   ///   - directory: made 0700 with the parents that are missing. The database is `jobq.db` in it, 0600.
   ///   - bootID: of this boot of the machine, /proc/sys/kernel/random/boot_id. Where it is not the one that the
-  ///     database knows, what waits
-  ///     for a delay goes by the wall clock from now on.
+  ///     database knows, what waits for a delay goes by the wall clock from now on.
   /// - Throws: `.refused` where the database may not be used, with its full path and what to do; nothing was
-  ///   changed then.
-  ///   `.storage` where the disk is full or fails.
+  ///   changed then. `.storage` where the disk is full or fails.
   package static func open(directory: String, bootID: String = SQLiteJobStore.bootID()) async throws(StoreError)
     -> SQLiteJobStore
   {

@@ -3,9 +3,8 @@ import SQLite
 
 /// The store in one SQLite file, for one daemon on one machine.
 ///
-/// Three threads of its own do what may block: one that writes, and two that read (each with a connection). Calls
-/// hand their request
-/// over and wait; see `Writer` for how they are committed.
+/// Three threads of its own do what may block: one that writes, and two that read (each with a connection).
+/// Calls hand their request over and wait; see `Writer` for how they are committed.
 package final class SQLiteJobStore: JobStore {
   package let identity: String
   private let path: String

@@ -3,8 +3,8 @@ import SQLite
 
 /// The database's shape, and how it came to be.
 ///
-/// A version is never edited once it has been released: a change is one more migration at the end, and the tests
-/// open a database of every version that there was.
+/// A version is never edited once it has been released: a change is one more migration at the end, and the
+/// tests open a database of every version that there was.
 enum Schema {
   /// "jobq" in ASCII, at byte 68 of the file (https://www.sqlite.org/fileformat.html#application_id).
   static let applicationID: Int64 = 0x6A6F_6271
@@ -53,9 +53,9 @@ enum Schema {
   }
 
   /// What changes with every step of a job (`jobs`) is kept apart from what it is (`specs`), so that no update
-  /// rewrites a payload.
-  /// The CHECKs hold the state machine: a bug fails its own request instead of becoming data. (`=` and OR, since
-  /// SQLite builds a table for each longer IN each time: a third of an insert's cost.) Times are in milliseconds.
+  /// rewrites a payload. The CHECKs hold the state machine: a bug fails its own request instead of becoming
+  /// data. (`=` and OR, since SQLite builds a table for each longer IN each time: a third of an insert's cost.)
+  /// Times are in milliseconds.
   private static let version1 = """
     -- One row.
     CREATE TABLE store (

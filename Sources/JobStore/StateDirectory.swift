@@ -59,8 +59,8 @@ struct StateDirectory: Sendable {
     let descriptor = open(lockFile, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard descriptor >= 0 else { throw .system("open", lockFile, errno) }
     let lock = StateLock(descriptor: descriptor)
-    // A daemon that was killed while it started a job may have left the lock with the child, until that
-    // child's exec closes it: milliseconds.
+    // A daemon that was killed while it started a job may have left the lock with the child, until that child's
+    // exec closes it: milliseconds.
     var attemptsLeft = 100
     while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
       switch errno {
@@ -99,8 +99,8 @@ struct StateDirectory: Sendable {
 }
 
 /// flock(2) on the lock file. It belongs to the open file, so a lock that outlives its daemon cannot be: the
-/// kernel drops it. The
-/// file itself stays, for a file that is removed while another waits for it locks nobody out.
+/// kernel drops it. The file itself stays, for a file that is removed while another waits for it locks nobody
+/// out.
 struct StateLock: ~Copyable {
   fileprivate let descriptor: Int32
   deinit {

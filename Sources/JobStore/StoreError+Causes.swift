@@ -48,8 +48,8 @@ extension StoreError {
   static func damaged(_ cause: String) -> StoreError {
     StoreError(
       .storage(.damaged),
-      "\(cause); the database is damaged, and new work is refused. Stop jobqd, keep a copy of the file, and restore a backup or "
-        + "recover what can be read with `sqlite3 FILE .recover`")
+      "\(cause); the database is damaged, and new work is refused. Stop jobqd, keep a copy of the file, and "
+        + "restore a backup or recover what can be read with `sqlite3 FILE .recover`")
   }
 
   /// What is said of a failure at the opening: the file is left as it is.
@@ -71,8 +71,8 @@ extension StoreError {
   static func refusedAsDamaged(_ path: String, _ cause: String) -> StoreError {
     StoreError(
       .refused(.damaged),
-      "the database \(path) is damaged: \(cause). It was left untouched. Keep a copy, then restore a backup in its place, or "
-        + "recover what can be read with `sqlite3 \(path) .recover`")
+      "the database \(path) is damaged: \(cause). It was left untouched. Keep a copy, then restore a backup "
+        + "in its place, or recover what can be read with `sqlite3 \(path) .recover`")
   }
 }
 

@@ -2,7 +2,8 @@ import CLinux
 import Glibc
 import Synchronization
 
-/// A thread outside of the cooperative pool, where calls may block. It takes no signals: those are the main thread's.
+/// A thread outside of the cooperative pool, where calls may block. It takes no signals: those are the main
+/// thread's.
 enum StoreThread {
   private final class Body: Sendable {
     let name: String

@@ -1,7 +1,6 @@
 /// Commands and environments as JSON text: arrays and objects of strings. Written and read by hand, since every
-/// job has both and a
-/// general coder costs more than all the rest of an enqueue. What is read is what was written here: no white
-/// space, strings only.
+/// job has both and a general coder costs more than all the rest of an enqueue. What is read is what was
+/// written here: no white space, strings only.
 enum StringJSON {
   static func text(_ strings: [String]) -> String {
     var out: [UInt8] = [0x5B]

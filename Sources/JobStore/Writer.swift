@@ -36,10 +36,8 @@ final class StoreSignals: Sendable {
 }
 
 /// The one connection that writes, on its own thread. All requests that wait share a transaction, and so a sync
-/// of the disk: the
-/// group commit. Those that need no sync go first, in a transaction of their own: where there is one of the other
-/// kind too, its sync
-/// covers both.
+/// of the disk: the group commit. Those that need no sync go first, in a transaction of their own: where there
+/// is one of the other kind too, its sync covers both.
 final class Writer {
   private enum Sync: Int {
     case normal = 1
@@ -58,8 +56,7 @@ final class Writer {
   private let signals: StoreSignals
   private var sync: Sync?
   /// A write or a sync failed, and what the kernel keeps of the WAL may not be what is on the disk: nothing is
-  /// acknowledged until a
-  /// checkpoint has brought all of it into the database, synced.
+  /// acknowledged until a checkpoint has brought all of it into the database, synced.
   private var mustRepair = false
 
   init(_ connection: Connection, _ table: JobTable, _ signals: StoreSignals) {
@@ -93,7 +90,8 @@ final class Writer {
       try connection.prepare("UPDATE runs SET clean = 1 WHERE run = ?").bind(table.run).run()
       try connection.checkpoint(.truncate)
     } catch {
-      // The next start finds the stop unclean, or a WAL, and checks: nothing that was acknowledged depends on this.
+      // The next start finds the stop unclean, or a WAL, and checks: nothing that was acknowledged depends on
+      // this.
     }
   }
 
@@ -131,8 +129,7 @@ final class Writer {
   }
 
   /// Does one request within a savepoint, so that it fails alone: then it throws a `StoreError`. Anything else
-  /// that it throws has cost the whole
-  /// transaction.
+  /// that it throws has cost the whole transaction.
   private func perform(_ request: WriteRequest, isAlone: Bool, _ sync: Sync) throws -> @Sendable () -> Void {
     let before = table.changes.count
     if !isAlone { try statements[.savepoint].run() }
@@ -143,8 +140,8 @@ final class Writer {
       return answer
     } catch {
       // After FULL, IOERR or NOMEM SQLite may have rolled everything back
-      // (https://www.sqlite.org/lang_transaction.html). After a failed
-      // write the others of the group may not be acknowledged either.
+      // (https://www.sqlite.org/lang_transaction.html). After a failed write the others of the group may not be
+      // acknowledged either.
       if let failure = error as? SQLiteError, connection.isAutocommit || failure.isWriteFailure { throw failure }
       if connection.isAutocommit { throw SQLiteError.lostTransaction(path) }
       table.rollBack(to: before)
@@ -184,7 +181,8 @@ final class Writer {
     self.sync = sync
   }
 
-  /// Reads the pragma back. Prepared anew each time: SQLite takes the value when it prepares, not when it steps.
+  /// Reads the pragma back. Prepared anew each time: SQLite takes the value when it prepares, not when it
+  /// steps.
   private func verify(_ sync: Sync) throws(SQLiteError) {
     let found = try connection.value("PRAGMA synchronous", as: Int.self)
     guard found == sync.rawValue else {
@@ -196,8 +194,7 @@ final class Writer {
   }
 
   /// Copies the WAL once it is long, after everyone has been answered. Only here: in SQLite 3.7.0 to 3.51.2 two
-  /// connections that
-  /// checkpoint at once can corrupt it (https://www.sqlite.org/wal.html#walresetbug).
+  /// connections that checkpoint at once can corrupt it (https://www.sqlite.org/wal.html#walresetbug).
   private func checkpointIfDue() {
     guard connection.walPages > Self.checkpointPages, !mustRepair else { return }
     do { try connection.checkpoint(.passive) } catch { _ = note(error) }

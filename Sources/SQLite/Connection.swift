@@ -1,8 +1,7 @@
 import CSQLite
 
-/// A connection to a database (https://www.sqlite.org/c3ref/sqlite3.html), for one thread: it is opened, used and
-/// let go there.
-/// It closes with its last statement, or with itself.
+/// A connection to a database (https://www.sqlite.org/c3ref/sqlite3.html), for one thread: it is opened, used
+/// and let go there. It closes with its last statement, or with itself.
 @safe
 package final class Connection {
   package enum Access: Sendable, Hashable {
@@ -27,9 +26,8 @@ package final class Connection {
   }
 
   /// Once a process, before SQLite is used: without its statistics of memory, no allocation takes a lock that
-  /// all threads share
-  /// (https://www.sqlite.org/c3ref/c_config_covering_index_scan.html#sqliteconfigmemstatus). Too late, it
-  /// changes nothing.
+  /// all threads share (https://www.sqlite.org/c3ref/c_config_covering_index_scan.html#sqliteconfigmemstatus).
+  /// Too late, it changes nothing.
   private static let isConfigured = csqlite_config(SQLITE_CONFIG_MEMSTATUS, 0) == SQLITE_OK
 
   private let handle: OpaquePointer
@@ -105,7 +103,8 @@ package final class Connection {
   package var lastInsertedRow: Int64 { unsafe sqlite3_last_insert_rowid(handle) }
   /// How many rows the latest statement changed.
   package var changes: Int { Int(unsafe sqlite3_changes64(handle)) }
-  /// True outside of a transaction: also after an error for which SQLite has rolled the transaction back by itself.
+  /// True outside of a transaction: also after an error for which SQLite has rolled the transaction back by
+  /// itself.
   package var isAutocommit: Bool { unsafe sqlite3_get_autocommit(handle) != 0 }
 
   // MARK: Configuration
@@ -140,7 +139,8 @@ package final class Connection {
 
   // MARK: The write-ahead log (https://www.sqlite.org/wal.html)
 
-  /// Ends SQLite's own checkpoints and counts the WAL's pages instead: from here on `checkpoint` is the caller's.
+  /// Ends SQLite's own checkpoints and counts the WAL's pages instead: from here on `checkpoint` is the
+  /// caller's.
   package func takeOverCheckpoints() {
     // This sets the hook with which SQLite checkpoints by itself anew (c3ref/wal_hook.html).
     _ = unsafe sqlite3_wal_hook(

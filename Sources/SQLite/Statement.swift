@@ -1,8 +1,7 @@
 import CSQLite
 
-/// A prepared statement (https://www.sqlite.org/c3ref/stmt.html). Parameters are bound and columns read one after
-/// the other, in
-/// the order in which the SQL names them.
+/// A prepared statement (https://www.sqlite.org/c3ref/stmt.html). Parameters are bound and columns read one
+/// after the other, in the order in which the SQL names them.
 ///
 /// Belongs to the thread of its connection, which it keeps alive. A bind that fails is told by the next step.
 @safe
@@ -139,7 +138,8 @@ package final class Statement {
 
   func readText() -> String {
     defer { column += 1 }
-    // The text is asked for before its length: the other order may measure another encoding (c3ref/column_blob.html).
+    // The text is asked for before its length: the other order may measure another encoding
+    // (c3ref/column_blob.html).
     guard let start = unsafe sqlite3_column_text(handle, column) else { return "" }
     let count = Int(unsafe sqlite3_column_bytes(handle, column))
     return unsafe String(decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self)

@@ -72,13 +72,12 @@ package struct LogFeed {
         if !follow { break }
       }
       if follow {
-        let ended = try await outputOrEnd()
-        guard !ended.isEmpty else { continue }
+        guard try await waitForMore() else { continue }
         // What came between the last read and the end.
-        for index in cursors.indices where ended.contains(cursors[index].stream) {
+        for index in cursors.indices {
           if let bytes = try await read(index) { return bytes }
         }
-        cursors.removeAll { ended.contains($0.stream) }
+        cursors = []
       } else {
         cursors.removeFirst()
       }
@@ -96,34 +95,29 @@ package struct LogFeed {
     }
   }
 
-  /// Waits until one of the streams has more, or has ended; gives those that have ended.
-  private func outputOrEnd() async throws(Problem) -> Set<LogStream> {
+  /// Waits until there may be something to read (false), or the attempt is over (true).
+  ///
+  /// Whether it is over is what the store says, not the runner: an attempt that has only been claimed is not under way
+  /// yet, and one whose processes have ended is over when that is on disk.
+  private func waitForMore() async throws(Problem) -> Bool {
     let (service, id, attempt, cursors) = (service, id, attempt, cursors)
     return try await service.supervisor.hub.watching(id) { watch throws(Problem) in
-      // An attempt whose end is on disk writes no more. One that has only been claimed may not have begun to
-      // write: its end is not what
-      // the runner says of it, but what the store says.
       let job = try await service.job(id, viewer: nil)
-      let isOver =
-        job.attempts.first { $0.attempt == attempt }?.finishedAt != nil || (job.state.hasEnded && job.attempt < attempt)
-      if isOver || service.supervisor.hub.isClosed { return Set(cursors.map(\.stream)) }
-      return await withTaskGroup(of: LogStream?.self) { group in
+      let hasEnded = job.attempts.first { $0.attempt == attempt }?.finishedAt != nil
+      if hasEnded || (job.state.hasEnded && job.attempt < attempt) || service.supervisor.hub.isClosed { return true }
+      let runner = service.supervisor.runner
+      await withTaskGroup(of: Void.self) { group in
         for cursor in cursors {
           group.addTask {
-            await service.supervisor.runner.waitForOutput(
-              id, attempt: attempt, stream: cursor.stream, beyond: cursor.offset)
-              ? nil : cursor.stream
+            let hasMore = await runner.waitForOutput(id, attempt: attempt, stream: cursor.stream, beyond: cursor.offset)
+            if !hasMore { await runner.waitForBegin(id, attempt: attempt) }
           }
         }
-        group.addTask {
-          await watch.next()
-          return nil
-        }
-        let first = await group.next() ?? nil
+        group.addTask { await watch.next() }
+        await group.next()
         group.cancelAll()
-        guard let first, !Task.isCancelled else { return [] }
-        return [first]
       }
+      return false
     }
   }
 

@@ -38,7 +38,7 @@ import Testing
       let clock = ContinuousClock()
       let start = clock.now
       let ending = await stage.run(plan)
-      #expect((.milliseconds(800) ..< .seconds(10)).contains(clock.now - start))
+      #expect((.milliseconds(800) ..< .seconds(60)).contains(clock.now - start))
       #expect(ending.outcome == .timedOut && ending.signal == Int(SIGKILL))
       #expect(ending.error == "not done within its timeout of 600ms")
       #expect(Self.countProcesses(token) == 0)

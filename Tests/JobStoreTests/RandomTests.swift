@@ -3,8 +3,8 @@ import JobModel
 import JobStore
 import Testing
 
-/// Random orders of everything that can be asked, held against a model that keeps plain values and recounts everything.
-/// JOBQ_RANDOM_SEED plays a run again that failed, JOBQ_RANDOM_ROUNDS makes it longer.
+/// Random orders of everything that can be asked, held against a model that keeps plain values and recounts
+/// everything. JOBQ_RANDOM_SEED plays a run again that failed, JOBQ_RANDOM_ROUNDS makes it longer.
 @Suite struct RandomTests {
   @Test(
     "in thousands of random orders the store does what a plain model says: states, counts, order, dependents",

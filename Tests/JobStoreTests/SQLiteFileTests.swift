@@ -168,6 +168,35 @@ import Testing
     }
   }
 
+  @Test(
+    "a large database is opened at once after a clean stop and checked meanwhile; damage then refuses new work",
+    .timeLimit(.minutes(1)))
+  func backgroundCheck() async throws {
+    try await withClosedStore { directory, database in
+      var store = try await SQLiteJobStore.open(directory: directory)
+      let large = String(repeating: "x", count: 1_000_000)
+      for _ in 0..<70 { try await store.add(.command(large)) }
+      await store.close()
+      let file = open(database, O_RDWR)
+      defer { close(file) }
+      let rubbish = [UInt8](repeating: 0x5A, count: 4096)
+      #expect(pwrite(file, rubbish, rubbish.count, 5000 * 4096) == rubbish.count)
+
+      store = try await SQLiteJobStore.open(directory: directory)
+      var met: StoreError?
+      while met == nil {
+        do throws(StoreError) { try await store.probe() } catch { met = error }
+      }
+      #expect(met?.code == .storage(.damaged) && met?.message.contains(database) == true)
+      #expect(await refusal { try await store.add() }?.code == .storage(.damaged))
+      #expect(try await store.overview().counts.total == 71, "what can be read is read")
+      await store.close()
+      // The stop was not noted as clean, so the next start checks first.
+      let error = await refusal { _ = try await SQLiteJobStore.open(directory: directory) }
+      #expect(error?.code == .refused(.damaged))
+    }
+  }
+
   @Test("what a crash left of a database in the making is no hindrance")
   func unborn() async throws {
     try await withDirectory { directory in

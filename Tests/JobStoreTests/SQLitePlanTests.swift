@@ -59,15 +59,16 @@ import Testing
     }
   }
 
-  /// One queued job, as that version kept it. A new version gets a case of its own; the old ones stay as they are.
+  /// One queued job, as that version kept it. A new version gets a case of its own; the old ones stay as they
+  /// are.
   private static func rows(of version: Int) -> String {
     """
     UPDATE store SET identity = '0000';
     INSERT INTO queues (name, queued) VALUES ('old', 1);
     INSERT INTO jobs (id, state, queue, kind, priority, created_at, pending, attempt, max_attempts, on_interrupt)
     VALUES (7, 'queued', 'old', 'command', 0, 1, 0, 0, 1, 'retry');
-    INSERT INTO specs (job_id, kill_grace, retries, backoff_kind, backoff_base, backoff_max, backoff_jitter, split_output,
-    command) VALUES (7, 1, 0, 'fixed', 1, 1, 0, 0, '["/bin/true"]');
+    INSERT INTO specs (job_id, kill_grace, retries, backoff_kind, backoff_base, backoff_max, backoff_jitter,
+    split_output, command) VALUES (7, 1, 0, 'fixed', 1, 1, 0, 0, '["/bin/true"]');
     INSERT INTO labels (job_id, key, value) VALUES (7, 'a', 'b');
     """
   }
@@ -81,8 +82,9 @@ import Testing
     {
       try connection.execute(
         """
-        INSERT INTO jobs (state, queue, kind, priority, created_at, pending, attempt, max_attempts, on_interrupt, finished_at,
-        started_at, due_wall) VALUES ('\(state)', 'q', 'command', 0, 1, \(pending), \(attempt), 1, 'retry', \(finished), 1, \(due))
+        INSERT INTO jobs (state, queue, kind, priority, created_at, pending, attempt, max_attempts, on_interrupt,
+        finished_at, started_at, due_wall) VALUES
+        ('\(state)', 'q', 'command', 0, 1, \(pending), \(attempt), 1, 'retry', \(finished), 1, \(due))
         """)
     }
     try insert("queued")

@@ -129,9 +129,10 @@ def _():
     assert status()["containment"] == "cgroup", status()
     number = enqueue("cat", "/proc/self/cgroup")
     jobq("wait", number)
-    line = jobq("logs", number)
-    assert line.startswith("0::/system.slice/jobq.service/"), line
-    assert line != "0::" + show("ControlGroup"), line
+    lines = jobq("logs", number).splitlines()
+    # Where the host has hierarchies of version 1 too, each has a line of its own.
+    assert any(line.startswith("0::/system.slice/jobq.service/") for line in lines), lines
+    assert "0::" + show("ControlGroup") not in lines, lines
 
 
 @step("life", "a child that left the session with setsid, ignores TERM and lost its parent is gone when its job has ended")
@@ -248,7 +249,7 @@ def _():
     number = jobq("enqueue", "sh", "-c", "id -un; cat /proc/self/cgroup", env=own)
     jobq("wait", number, env=own)
     lines = jobq("logs", number, env=own).split("\n")
-    assert lines[0] == "alice" and "/alice-manager.service/" in lines[1], lines
+    assert lines[0] == "alice" and any("/alice-manager.service/" in line for line in lines), lines
     assert pathlib.Path("/run/user-alice/.local/state/jobq").stat().st_mode & 0o7777 == 0o700
     run("systemctl", "--user", "stop", "jobq.service", user="alice", env=own)
     result = run("systemctl", "--user", "show", "--value", "--property", "Result", "jobq.service", user="alice", env=own)
