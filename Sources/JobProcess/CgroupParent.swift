@@ -1,14 +1,35 @@
 import CJobProcess
 import Glibc
+import Synchronization
 
 /// The cgroup under which each attempt gets its own.
-struct CgroupParent: Sendable {
+final class CgroupParent: Sendable {
   let path: String
-  let directory: Descriptor
   /// Whether children can be born in a cgroup (clone3), or must join it before exec.
   let bearsChildren: Bool
+  private let opened: Mutex<Descriptor>
 
-  func cgroup(_ mark: ProcessMark) -> Cgroup { Cgroup(parent: directory, name: mark.cgroupName) }
+  init(path: String, directory: Descriptor, bearsChildren: Bool) {
+    self.path = path
+    self.bearsChildren = bearsChildren
+    opened = Mutex(directory)
+  }
+
+  var directory: Descriptor { opened.withLock { $0 } }
+
+  /// Makes an attempt's cgroup and opens its directory. While nothing runs the parent is empty, and anyone may have
+  /// removed it: then it is made again.
+  func make(_ mark: ProcessMark) throws(Failure) -> (cgroup: Cgroup, directory: Descriptor) {
+    let cgroup = Cgroup(parent: directory, name: mark.cgroupName)
+    do throws(Failure) {
+      return (cgroup, try cgroup.make())
+    } catch  where error.errno == ENOENT {
+      let parent = try Self.enter(path)
+      opened.withLock { $0 = parent }
+      let cgroup = Cgroup(parent: parent, name: mark.cgroupName)
+      return (cgroup, try cgroup.make())
+    }
+  }
 
   /// The cgroups in it that carry this store's name.
   func cgroups(of store: String) -> [(cgroup: Cgroup, key: AttemptKey)] {
@@ -27,14 +48,19 @@ struct CgroupParent: Sendable {
   static func find(given: String?, store: String) throws(ProcessError) -> CgroupParent {
     let path = if let given { given } else { try place(store: store) }
     do throws(Failure) {
-      do throws(Failure) {
-        try System.makeDirectory(path, mode: 0o755)
-      } catch  where error.errno == EEXIST {}
-      let directory = try System.openDirectory(path)
+      let directory = try enter(path)
       return CgroupParent(path: path, directory: directory, bearsChildren: try tryIt(directory, store: store))
     } catch {
+      try? System.removeDirectory(path)
       throw ProcessError("no cgroup can be used at \"\(path)\"", error)
     }
+  }
+
+  private static func enter(_ path: String) throws(Failure) -> Descriptor {
+    do throws(Failure) {
+      try System.makeDirectory(path, mode: 0o755)
+    } catch  where error.errno == EEXIST {}
+    return try System.openDirectory(path)
   }
 
   private static func tryIt(_ directory: Descriptor, store: String) throws(Failure) -> Bool {

@@ -55,7 +55,8 @@ package final class ProcessRunner: Sendable {
         threads: options.spawningThreads, store: options.storeIdentity, cgroups: cgroups, outOfMemory: outOfMemory,
         bootID: bootID, null: System.open("/dev/null", O_RDONLY).aboveStandard(),
         inherited: options.inherited ?? .current())
-      let adoptsOrphans = cgroups == nil && options.reapsOrphans
+      // As the first process of a container it gets them in any case.
+      let adoptsOrphans = options.reapsOrphans && (cgroups == nil || getpid() == 1)
       let childDeaths = try System.eventCounter(Int(EFD_NONBLOCK))
       if adoptsOrphans {
         _ = try System.check("prctl") { jobq_adopt_orphans(childDeaths.raw) }

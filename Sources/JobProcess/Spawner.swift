@@ -73,10 +73,9 @@ final class Spawner: Sendable {
   {
     let plan = launch.plan
     let mark = ProcessMark(store: store, key: launch.key)
-    let cgroup = cgroups?.cgroup(mark)
     var outputs: [(stream: LogStream, pipe: Descriptor)] = []
     var ends: [Descriptor] = []
-    let directory: Descriptor?
+    let cgroup: (cgroup: Cgroup, directory: Descriptor)?
     var tried = "cannot make the standard input"
     do throws(Failure) {
       ends.append(try plan.stdin.map(Self.inputFile) ?? null)
@@ -88,7 +87,7 @@ final class Spawner: Sendable {
       }
       if ends.count == 2 { ends.append(ends[1]) }
       tried = "cannot make the cgroup \"\(cgroups?.path ?? "")/\(mark.cgroupName)\""
-      directory = try cgroup?.make()
+      cgroup = try cgroups?.make(mark)
     } catch {
       throw SpawnFailure(error: ProcessError(tried, error))
     }
@@ -97,7 +96,7 @@ final class Spawner: Sendable {
     defer { free.withLock { $0.append(spawner) } }
     let count = outOfMemory.count(noOlderThan: Self.outOfMemorySampleAge)
     do throws(SpawnFailure) {
-      let child = try spawn(plan, mark, ends, directory, spawner)
+      let child = try spawn(plan, mark, ends, cgroup?.directory, spawner)
       let leader =
         ProcessTable.entry(child.pid)
         ?? ProcessEntry(
@@ -106,9 +105,9 @@ final class Spawner: Sendable {
       hand(
         SpawnedAttempt(
           launch: launch, cancellation: cancellation, leader: leader, descriptor: child.descriptor, mark: mark,
-          cgroup: cgroup, outputs: outputs, outOfMemoryCount: count))
+          cgroup: cgroup?.cgroup, outputs: outputs, outOfMemoryCount: count))
     } catch {
-      _ = cgroup?.remove()
+      _ = cgroup?.cgroup.remove()
       throw error
     }
   }

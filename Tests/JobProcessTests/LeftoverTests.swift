@@ -132,7 +132,8 @@ import Testing
       #expect(await stage.runner.endLeftovers(leftovers).isEmpty)
       let took = clock.now - start
       print("a thousand leftovers: \(took)")
-      #expect(took < .seconds(1))
+      // 15 ms on a quiet machine; a look for each of them would be more than 10 s.
+      #expect(took < .seconds(5))
     }
   }
 

@@ -193,6 +193,16 @@ import Testing
   }
 
   @Test(
+    "A parent cgroup that was removed while it was empty is made again", .enabled(if: Mode.available.contains(.cgroup)))
+  func removedParent() async throws {
+    try await Stage.with(.cgroup) { stage in
+      try await stage.expect(stage.script("echo a"), writes: "a\n")
+      try System.removeDirectory(stage.runner.containmentNote)
+      for _ in 0..<2 { try await stage.expect(stage.script("echo b"), writes: "b\n") }
+    }
+  }
+
+  @Test(
     "Where the kernel has no clone3 a child joins its cgroup before exec, and all else is the same",
     .enabled(if: Mode.available.contains(.cgroup)))
   func withoutClone3() async throws {
