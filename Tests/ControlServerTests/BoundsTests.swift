@@ -43,12 +43,12 @@ import Testing
   func idle() async throws {
     try await TestServer.with(
       limits: limits {
-        $0.idle = .milliseconds(200)
-        $0.progress = .milliseconds(200)
+        $0.idle = .seconds(1)
+        $0.progress = .seconds(1)
       }
     ) { server in
+      let id = try await server.enqueue(#"{"command":["sleep","3"]}"#)
       let waiting = try RawClient(server.path)
-      let id = try await server.enqueue(#"{"command":["sleep","1"]}"#)
       try await waiting.send("GET /v1/jobs/\(id)/wait HTTP/1.1\r\nHost: j\r\n\r\n")
       let idle = try RawClient(server.path)
       #expect(try await idle.ask("GET", "/healthz").status == 200)

@@ -52,7 +52,7 @@ struct JSONSchema {
 
   private static func isOf(_ type: String, _ value: Any) -> Bool {
     let number = value as? NSNumber
-    let isBool = number.map { CFNumberIsBool($0) } ?? (value is Bool)
+    let isBool = number.map { isBoolean($0) } ?? (value is Bool)
     switch type {
     case "null": return value is NSNull
     case "boolean": return isBool
@@ -66,5 +66,5 @@ struct JSONSchema {
   }
 
   /// JSONSerialization gives both as NSNumber; a boolean's C type is `c`.
-  private static func CFNumberIsBool(_ number: NSNumber) -> Bool { String(cString: number.objCType) == "c" }
+  private static func isBoolean(_ number: NSNumber) -> Bool { String(cString: number.objCType) == "c" }
 }

@@ -8,7 +8,9 @@ struct LogRetentionTests {
   @Test("output that was last written before the cutoff goes, newer output and that of running jobs stays")
   func age() async throws {
     try await House.with { house in
-      let ids = [try await house.enqueue("echo old"), try await house.enqueue("echo new"), try await house.enqueue("echo runs")]
+      let ids = [
+        try await house.enqueue("echo old"), try await house.enqueue("echo new"), try await house.enqueue("echo runs"),
+      ]
       for id in ids { _ = try await house.end(of: id) }
       let files = FileManager.default.enumerator(atPath: house.directory + "/logs")!.compactMap { "\($0)" }
       for id in [ids[0], ids[2]] {
