@@ -1,0 +1,94 @@
+import FoundationEssentials
+package import JobModel
+
+/// Asks jobqd over its Unix socket. Blocking, one request at a time, one connection that is kept for the next; no threads.
+/// Not for more than one task.
+package final class ControlClient {
+  package let socket: SocketLocation
+  private var idle: Connection?
+
+  /// Does not connect yet.
+  package init(_ socket: SocketLocation) { self.socket = socket }
+
+  /// Connects, where there is no connection yet.
+  /// - Returns: the user id of whoever listens at the socket; nil where the kernel does not tell.
+  /// - Throws: `.unreachable`, `.notPermitted`.
+  @discardableResult
+  package func connect() throws(ClientError) -> UInt32? {
+    let connection = try connected()
+    idle = connection
+    return connection.peerUserID
+  }
+
+  /// Sends the request and returns the body of a reply in the 200s.
+  /// - Parameters:
+  ///   - deadline: for the whole; nil waits without end.
+  ///   - patience: where the connection breaks after it was made, or the daemon is starting or stopping, how long to connect and send again. Only
+  ///     for requests that may be done twice. That nobody answers at all is thrown at once, unless the connection was up before.
+  package func send(_ request: HTTPRequest, until deadline: Deadline? = nil, patience: TimeSpan? = nil)
+    throws(ClientError) -> [UInt8]
+  {
+    var hadConnection = idle != nil
+    var left: Patience?
+    while true {
+      do throws(ClientError) {
+        let stream = try open(request, until: deadline) { hadConnection = true }
+        let body = try stream.all(until: deadline)
+        if stream.isReusable { idle = stream.connection }
+        guard (200..<300).contains(stream.head.status) else { throw ClientError(stream.head, body) }
+        return body
+      } catch {
+        // A 503 at the first try is the answer; at a later one the daemon is coming up.
+        guard let patience, error.isPassing, hadConnection, error.problem == nil || left != nil else { throw error }
+        if left == nil { left = Patience(patience) }
+        guard left?.pauseForNextTry() == true, deadline?.hasPassed != true else { throw error }
+      }
+    }
+  }
+
+  /// Sends the request and hands over the reply as it comes, on a connection of its own from here on.
+  /// Throws what the reply's status says where it is not in the 200s.
+  package func stream(_ request: HTTPRequest) throws(ClientError) -> ReplyStream {
+    let stream = try open(request, until: nil) {}
+    guard (200..<300).contains(stream.head.status) else {
+      throw ClientError(stream.head, try stream.all(until: nil))
+    }
+    return stream
+  }
+
+  private func connected() throws(ClientError) -> Connection {
+    if let idle, idle.isOpen { return idle }
+    return try Connection(to: socket)
+  }
+
+  private func open(_ request: HTTPRequest, until deadline: Deadline?, onConnect: () -> Void) throws(ClientError)
+    -> ReplyStream
+  {
+    let connection = try connected()
+    idle = nil
+    onConnect()
+    return try ReplyStream(request, on: connection, until: deadline)
+  }
+
+  // MARK: JSON
+
+  package static func encode(_ value: some Encodable) -> [UInt8] {
+    // What this encodes are our own requests: strings, numbers that are finite, dictionaries with string keys. None of that can fail.
+    guard let data = try? JSONEncoder().encode(value) else { fatalError("\(type(of: value)) cannot be encoded") }
+    return Array(data)
+  }
+
+  /// Throws `.badReply` where the body is not what it should be: the daemon is of another version, or is no jobqd.
+  package static func decode<Value: Decodable>(_ body: [UInt8], as _: Value.Type = Value.self) throws(ClientError)
+    -> Value
+  {
+    do {
+      return try JSONDecoder().decode(Value.self, from: Data(body))
+    } catch {
+      throw ClientError(
+        .badReply,
+        "jobqd's reply is not understood (\(ClientError.brief(error))); is it of another version? This is jobq "
+          + JobQVersion.current)
+    }
+  }
+}
