@@ -4,8 +4,10 @@ package import JobModel
 /// Why a call got no answer that counts.
 package struct ClientError: Error, Sendable, CustomStringConvertible {
   package enum Code: Sendable, Hashable {
-    /// Nobody answers at the socket.
+    /// There is no socket, or it cannot be connected to.
     case unreachable
+    /// There is a socket, and nobody listens: its daemon died, and may be on its way back.
+    case refused
     /// The socket's mode does not let us connect.
     case notPermitted
     /// The connection broke after it was made. Whether the daemon has done what was asked is not known.
@@ -32,7 +34,7 @@ package struct ClientError: Error, Sendable, CustomStringConvertible {
   package var exitCode: Int32 {
     switch code {
     case .notPermitted: 77
-    case .unreachable, .lost, .deadline, .badReply: 69
+    case .unreachable, .refused, .lost, .deadline, .badReply: 69
     case .problem(let problem): problem.code.exitCode
     }
   }
@@ -44,7 +46,7 @@ package struct ClientError: Error, Sendable, CustomStringConvertible {
   /// Whether the daemon may be on its way out or in: asking again soon makes sense.
   package var isPassing: Bool {
     switch code {
-    case .unreachable, .lost: true
+    case .unreachable, .refused, .lost: true
     case .problem(let problem): problem.code == .notReady
     case .notPermitted, .deadline, .badReply: false
     }
@@ -59,7 +61,7 @@ package struct ClientError: Error, Sendable, CustomStringConvertible {
         "you may not connect to \(socket.path): its group may (`usermod -aG jobq NAME`, then log in again)")
     case ENOENT: ClientError(.unreachable, "no daemon at \(socket.path): no such file; \(socket.howToStart)")
     case ECONNREFUSED:
-      ClientError(.unreachable, "no daemon at \(socket.path): nobody listens there; \(socket.howToStart)")
+      ClientError(.refused, "no daemon at \(socket.path): nobody listens there; \(socket.howToStart)")
     default:
       ClientError(.unreachable, "no daemon at \(socket.path): \(errorText(error)); \(socket.howToStart)")
     }

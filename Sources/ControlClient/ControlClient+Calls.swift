@@ -54,14 +54,18 @@ extension ControlClient {
       let query = deadline.map { [(name: "timeout_seconds", value: String($0.left.seconds))] } ?? []
       // The daemon keeps the time; one that hangs is given 5 s more.
       let bound = deadline.map { Deadline(in: $0.left + .seconds(5)) }
-      let body = try send(HTTPRequest("GET", "/v1/jobs/\(id)/wait", query: query), until: bound, patience: patience)
+      left?.noteAnswer()
+      let body = try send(
+        HTTPRequest("GET", "/v1/jobs/\(id)/wait", query: query), until: bound, patience: patience, evenAtFirst: true)
       let job: StateOnly = try ControlClient.decode(body)
       if JobState(rawValue: job.state)?.hasEnded == true || deadline?.hasPassed == true { return body }
       // Answered early: the daemon is stopping, and will be gone in a moment.
-      if left == nil { left = Patience(patience) }
-      guard left?.pauseForNextTry() == true else {
-        throw ClientError(.lost, "jobqd is stopping, and did not come back; job \(id) waits for it")
+      let error = ClientError(.lost, "jobqd is stopping under job \(id)")
+      if left == nil {
+        left = Patience(patience)
+        onOutage?(error)
       }
+      guard left?.pauseForNextTry() == true else { throw error }
     }
   }
 

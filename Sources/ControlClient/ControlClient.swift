@@ -6,6 +6,8 @@ package import JobModel
 package final class ControlClient {
   package let socket: SocketLocation
   private var idle: Connection?
+  /// Told once of each outage that is waited out, so that a person knows why nothing happens.
+  package var onOutage: ((ClientError) -> Void)?
 
   /// Does not connect yet.
   package init(_ socket: SocketLocation) { self.socket = socket }
@@ -25,22 +27,32 @@ package final class ControlClient {
   ///   - deadline: for the whole; nil waits without end.
   ///   - patience: where the connection breaks after it was made, or the daemon is starting or stopping, how long to connect and send again. Only
   ///     for requests that may be done twice. That nobody answers at all is thrown at once, unless the connection was up before.
-  package func send(_ request: HTTPRequest, until deadline: Deadline? = nil, patience: TimeSpan? = nil)
-    throws(ClientError) -> [UInt8]
-  {
+  ///   - evenAtFirst: nobody who listens at a socket that is there is waited for, too: the daemon may be restarting just now.
+  package func send(
+    _ request: HTTPRequest, until deadline: Deadline? = nil, patience: TimeSpan? = nil, evenAtFirst: Bool = false
+  ) throws(ClientError) -> [UInt8] {
     var hadConnection = idle != nil
     var left: Patience?
     while true {
       do throws(ClientError) {
-        let stream = try open(request, until: deadline) { hadConnection = true }
+        let stream = try open(request, until: deadline) {
+          hadConnection = true
+          left?.noteAnswer()
+        }
         let body = try stream.all(until: deadline)
         if stream.isReusable { idle = stream.connection }
         guard (200..<300).contains(stream.head.status) else { throw ClientError(stream.head, body) }
         return body
       } catch {
+        guard let patience, error.isPassing, hadConnection || (evenAtFirst && error.code == .refused) else {
+          throw error
+        }
         // A 503 at the first try is the answer; at a later one the daemon is coming up.
-        guard let patience, error.isPassing, hadConnection, error.problem == nil || left != nil else { throw error }
-        if left == nil { left = Patience(patience) }
+        if left == nil, error.problem != nil { throw error }
+        if left == nil {
+          left = Patience(patience)
+          onOutage?(error)
+        }
         guard left?.pauseForNextTry() == true, deadline?.hasPassed != true else { throw error }
       }
     }

@@ -4,7 +4,7 @@ import JobModel
 /// The words of the command line, and where a job's own command begins among them.
 enum CommandWords {
   /// The flags of `enqueue`, which take no value. Every other word that begins with a dash is an option with one.
-  /// `CommandWordsTests` holds this against what `Enqueue` declares.
+  /// `CommandWordsTests` holds this against what `EnqueueCommand` declares.
   static let flags: Set = [
     "--inherit-env", "--split-output", "--hold", "--wait", "--follow", "--json", "--help", "-h", "--help-hidden",
     "--version",

@@ -13,6 +13,8 @@ struct CommonOptions: ParsableArguments {
   var json = false
 
   var client: ControlClient {
-    ControlClient(.find(option: socket, userID: getuid(), variable: CallerEnvironment.variable))
+    let client = ControlClient(.find(option: socket, userID: getuid(), variable: CallerEnvironment.variable))
+    client.onOutage = { complain("\($0); asking again for \(Patience.standard)") }
+    return client
   }
 }

@@ -1,4 +1,6 @@
+import ControlClient
 import Glibc
+import JobModel
 
 /// Why a verb ends with another exit code than 0. With an empty message all has been said.
 struct Failure: Error {
@@ -16,3 +18,9 @@ struct Failure: Error {
 
 /// One line on standard error.
 func complain(_ message: String) { Output.toStandardError("jobq: \(message)\n") }
+
+/// What the daemon said of a job. Its words often name the job already.
+func complain(about id: JobID, _ error: ClientError) {
+  let text = "\(error)"
+  complain(text.hasPrefix("job \(id) ") ? text : "job \(id): \(text)")
+}

@@ -91,7 +91,7 @@ func forEach(_ ids: [JobID], _ body: (JobID) throws -> Void) throws {
     do {
       try body(id)
     } catch let error as ClientError where error.problem != nil {
-      complain("job \(id): \(error)")
+      complain(about: id, error)
       first = first ?? error.exitCode
     }
   }

@@ -20,21 +20,26 @@ extension Job {
     return command.map(ShellWords.quoted) ?? "(payload)"
   }
 
-  /// How it ended, in a few words; nil while it has not, or ended well.
+  /// How it ended, as a sentence about it goes on; nil while it has not, or ended well.
   var ending: String? {
     guard state.hasEnded, state != .succeeded else { return nil }
-    let reason = error.map { ": \($0.printable)" } ?? ""
-    if state == .cancelled { return "was cancelled\(reason)" }
-    switch outcome {
-    case .failed: return exitCode.map { "failed: exit code \($0)" } ?? "failed\(reason)"
-    case .signaled: return "was ended by signal \(signal.map(String.init) ?? "unknown")"
-    case .timedOut:
-      return "timed out: it ran longer than its timeout\(timeout.map { " of \($0)" } ?? "")"
-    case .spawnFailed: return "could not be started\(reason)"
-    case .oomKilled: return "was ended by the kernel for want of memory"
-    case .interrupted: return "was interrupted for good\(reason)"
-    case .leaseExpired: return "failed: its worker did not come back\(reason)"
-    case .succeeded, .cancelled, nil: return "failed\(reason)"
+    let verb = state == .cancelled ? "was cancelled" : outcome == .timedOut ? "timed out" : "failed"
+    return reason.map { "\(verb): \($0)" } ?? verb
+  }
+
+  /// Why it did not end well; nil where the state says it all.
+  var reason: String? {
+    let error = error?.printable
+    if state == .cancelled { return error }
+    return switch outcome {
+    case .failed: exitCode.map { "exit code \($0)" } ?? error
+    case .signaled: "signal \(signal.map(String.init) ?? "unknown") ended it"
+    case .timedOut: "it ran longer than its timeout\(timeout.map { " of \($0)" } ?? "")"
+    case .spawnFailed: "it could not be started\(error.map { ": \($0)" } ?? "")"
+    case .oomKilled: "the kernel ended it for want of memory"
+    case .interrupted: error ?? "it was interrupted"
+    case .leaseExpired: "its worker did not come back\(error.map { ": \($0)" } ?? "")"
+    case .succeeded, .cancelled, nil: error
     }
   }
 }

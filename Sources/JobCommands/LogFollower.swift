@@ -37,7 +37,7 @@ final class LogFollower {
   private let patience: TimeSpan
   private var attempt: Int
   private var sources: [Source]
-  private var hasShown = false
+  private var left: Patience?
 
   /// - Parameters:
   ///   - attempt: the first that is shown; 1 for a job that has not started.
@@ -57,9 +57,8 @@ final class LogFollower {
   /// Returns once the job has ended; without `overRetries` once the attempt has. A daemon that goes away is asked for again as long as
   /// `patience` lasts.
   func run(overRetries: Bool) throws {
-    var left: Patience?
     while true {
-      var reason = ClientError(.lost, "jobqd is stopping, and did not come back; job \(id) waits for it")
+      var reason = ClientError(.lost, "jobqd is stopping under job \(id)")
       do {
         try showAttempt()
         let job: Standing = try ControlClient.decode(try client.job(id))
@@ -73,8 +72,10 @@ final class LogFollower {
       } catch let error as ClientError where error.isPassing {
         reason = error
       }
-      if hasShown || left == nil { left = Patience(patience) }
-      hasShown = false
+      if left == nil {
+        left = Patience(patience)
+        client.onOutage?(reason)
+      }
       guard left?.pauseForNextTry() == true else { throw reason }
       for index in sources.indices {
         sources[index].reply = nil
@@ -91,6 +92,7 @@ final class LogFollower {
   /// Shows the attempt until all its streams have ended.
   private func showAttempt() throws {
     for index in sources.indices { try open(&sources[index]) }
+    left?.noteAnswer()
     while true {
       for index in sources.indices { try show(&sources[index]) }
       let open = sources.indices.filter { !sources[$0].isAtEnd }
@@ -119,7 +121,6 @@ final class LogFollower {
   private func show(_ source: inout Source) throws {
     guard !source.isAtEnd, let (bytes, isEnd) = try source.reply?.buffered() else { return }
     if !bytes.isEmpty {
-      hasShown = true
       try JobCommands.Output.write(bytes, to: source.output.descriptor)
       if case .byte(let offset) = source.position { source.position = .byte(offset + Int64(bytes.count)) }
     }

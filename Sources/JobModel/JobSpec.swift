@@ -62,7 +62,8 @@ package enum Limits {
   package static let labels = 64
   package static let dependencies = 10_000
 
-  /// A queue's name: letters, digits, `.`, `_`, `-`, `:`, `@`, not beginning with `.` or `-`. It stands in URLs, in files' names and in
+  /// A queue's name: letters, digits, `.`, `_`, `-`, `:`, `@`, not beginning with `.` or `-`. It stands in
+  /// URLs, in files' names and in
   /// shell commands, so it holds nothing that any of them would read otherwise.
   package static func isQueueName(_ name: String) -> Bool {
     guard queueBytes.contains(name.utf8.count), let first = name.utf8.first, first != 0x2E, first != 0x2D

@@ -169,7 +169,8 @@ package struct CivilTime: Hashable, Sendable {
 }
 
 extension Int64 {
-  fileprivate func floorDivided(by divisor: Int64) -> Int64 {
+  /// The quotient, rounded down; `divisor` is positive.
+  func floorDivided(by divisor: Int64) -> Int64 {
     let quotient = self / divisor
     return self % divisor < 0 ? quotient - 1 : quotient
   }

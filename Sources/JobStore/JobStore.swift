@@ -2,25 +2,31 @@ package import JobModel
 
 /// Where jobs are kept. One conformance suite (`JobStoreTests`) says what every engine must do.
 ///
-/// A method that returns has committed, and what it returns may be acknowledged: the commit has been synced to the disk
-/// (`claim` and `promoteDue` excepted, see there). A method that throws has changed nothing that will be seen, but
-/// a `StoreError.storage` means "not acknowledged", not "never stored": a power cut may bring it back.
+/// A method that returns has committed, and what it returns may be acknowledged: the commit has been synced to
+/// the disk (`claim` and `promoteDue` excepted, see there). A method that throws has changed nothing that will
+/// be seen, but a `StoreError.storage` means "not acknowledged", not "never stored": a power cut may bring it
+/// back.
 ///
-/// All methods may be called from any task; none blocks the cooperative pool; cancelling the calling task does not undo or
-/// shorten what was asked. After each commit, before the callers are answered, `onCommit` is called on the
-/// store's own thread with the changes in commit order.
+/// All methods may be called from any task; none blocks the cooperative pool; cancelling the calling task does
+/// not undo or shorten what was asked. After each commit that changed the state of a job, before the callers
+/// are answered, `onCommit` is called on the store's own thread with the changes in commit order. Calls that
+/// wait at the same time may share a commit, in any order; calls of which one was answered before the other
+/// began are done in that order.
 package protocol JobStore: Sendable {
   /// The store's own identity, a UUID in lower case, made with it. It marks the processes of its jobs.
   var identity: String { get }
 
-  /// Called with the state changes of each commit, in order, on the store's thread: it must be quick and must not call back.
+  /// Called with the state changes of each commit, in order, on the store's thread: it must be quick and must
+  /// not call back.
   func onCommit(_ observer: @escaping @Sendable ([JobChange]) -> Void)
 
   // MARK: Enqueue
 
-  /// Adds jobs, all or none. A job whose unique key a live job has, or whose request id was used within 24 hours, is not added:
-  /// the existing one answers. A job of which an `after` dependency has already not succeeded is added as `cancelled`.
-  /// - Throws: `StoreError.unknownDependency` where `after` or `after_any` names a job that is not there.
+  /// Adds jobs, all or none. A job whose unique key a live job has, or whose request id was used within 24
+  /// hours, is not added: the existing one answers, whatever else the new one would be. A job of which an
+  /// `after` dependency has already not succeeded is added as `cancelled`.
+  /// - Throws: `.unknownDependency` where `after` or `after_any` of one that would be added names a job that is
+  ///   not there.
   func enqueue(_ specs: [JobSpec], at moment: Moment) async throws(StoreError) -> [Enqueued]
 
   // MARK: Reading
@@ -28,7 +34,8 @@ package protocol JobStore: Sendable {
   /// The job with its attempts, `env` unmasked; nil where there is none.
   func job(_ id: JobID) async throws(StoreError) -> Job?
   func jobs(_ filter: JobFilter) async throws(StoreError) -> JobPage
-  /// Every queue that has been used or set, with its counts and settings, by name; and the flag that pauses all.
+  /// Every queue that has been used or set, with its counts and settings, by name; and the flag that pauses
+  /// all.
   func overview() async throws(StoreError) -> StoreOverview
 
   // MARK: What a person asks
@@ -36,14 +43,20 @@ package protocol JobStore: Sendable {
   /// A waiting job ends `cancelled`; a running one is marked `cancelling`.
   /// - Throws: `.noSuchJob`, `.wrongState` where it has ended.
   func cancel(_ id: JobID, at moment: Moment) async throws(StoreError) -> Job
+  /// Sets a waiting job aside; one that is held already stays as it is.
+  /// - Throws: `.noSuchJob`, `.wrongState` where it runs or has ended.
   func hold(_ id: JobID, at moment: Moment) async throws(StoreError) -> Job
+  /// Puts a held job where it belongs now.
+  /// - Throws: `.noSuchJob`, `.wrongState` where it is not held.
   func release(_ id: JobID, at moment: Moment) async throws(StoreError) -> Job
-  /// Puts an ended job back. Its dependencies are ignored; `max_attempts` becomes attempt + 1 + retries. With `dependents`, jobs that its end
-  /// cancelled (directly or through others) wait for it again.
-  /// - Throws: `.wrongState`; `.uniqueKeyTaken` where a live job has its key.
+  /// Puts an ended job back. Its dependencies are ignored; `max_attempts` becomes attempt + 1 + retries. With
+  /// `dependents`, jobs that its end cancelled (directly or through others) wait for it again, but for those
+  /// that another dependency, which has not succeeded either, would cancel at once.
+  /// - Throws: `.noSuchJob`; `.wrongState` where it has not ended; `.uniqueKeyTaken` where a live job has its
+  ///   key, or that of a dependent.
   func retry(_ id: JobID, withDependents: Bool, at moment: Moment) async throws(StoreError) -> Job
   /// Takes an ended or waiting job out of the store.
-  /// - Throws: `.wrongState` where it runs or a live job depends on it.
+  /// - Throws: `.noSuchJob`; `.wrongState` where it runs; `.hasDependents` where a live job depends on it.
   func remove(_ id: JobID, at moment: Moment) async throws(StoreError)
   /// Makes the queue if need be.
   func update(queue: String, _ patch: QueuePatch) async throws(StoreError) -> QueueInfo
@@ -52,18 +65,19 @@ package protocol JobStore: Sendable {
 
   // MARK: Attempts
 
-  /// Takes up to `request.limit` command jobs that may run, best first (priority, then arrival), records an attempt for each and
-  /// makes them `running`. Committed without a sync, except for those whose `on_interrupt` is not `retry`: after a power cut the
-  /// others simply run again.
+  /// Takes up to `request.limit` command jobs that may run, best first (priority, then arrival), records an
+  /// attempt for each and makes them `running`. Committed without a sync, except for those whose `on_interrupt`
+  /// is not `retry`: after a power cut the others simply run again.
   func claim(_ request: ClaimRequest, at moment: Moment) async throws(StoreError) -> [ClaimedAttempt]
-  /// Notes the leader of an attempt's processes, for the recovery after a daemon's death. Only queued: it rides with the next commit, unsynced,
-  /// and where it fails nothing is lost, since the mark and the cgroup find the processes too.
+  /// Notes the leader of an attempt's processes, for the recovery after a daemon's death. Only queued: it rides
+  /// with the next commit, unsynced, and where it fails nothing is lost, since the mark and the cgroup find the
+  /// processes too.
   func noteProcess(_ id: JobID, attempt: Int, _ process: ProcessIdentity)
   /// Marks an attempt whose processes outlive KILL. Only queued, as above.
   func noteUnkillable(_ id: JobID, attempt: Int)
-  /// Records the end of an attempt and takes the next step (`AttemptFacts.next`): the job ends, waits for its backoff, or is queued again;
-  /// what depends on it is released or cancelled in the same commit. An ending of an attempt that is not the job's running one is
-  /// refused with `.staleAttempt`.
+  /// Records the end of an attempt and takes the next step (`AttemptFacts.next`): the job ends, waits for its
+  /// backoff, or is queued again; what depends on it is released or cancelled in the same commit. An ending of
+  /// an attempt that is not the job's running one is refused with `.staleAttempt`.
   func finish(_ id: JobID, attempt: Int, _ ending: AttemptEnding, random: Double, at moment: Moment)
     async throws(StoreError) -> JobState
 
@@ -76,16 +90,17 @@ package protocol JobStore: Sendable {
 
   /// Every running attempt that an earlier daemon left, with what is known of its processes.
   func leftovers() async throws(StoreError) -> [Leftover]
-  /// Records these attempts as `interrupted` and takes the next step for each. A death counts against a job (three in a row fail it) where the
-  /// earlier daemon died without having begun a stop, in this boot, within five minutes of the attempt's start; a death that
-  /// does not count resets the row.
+  /// Records these attempts as `interrupted` and takes the next step for each. A death counts against a job
+  /// (three in a row fail it) where the earlier daemon died without having begun a stop, in this boot, within
+  /// five minutes of the attempt's start; a death that does not count resets the row. When the daemon died is
+  /// not known: the time of this call stands for it. Attempts that do not run any more are left out.
   func interrupt(_ leftovers: [Leftover], at moment: Moment) async throws(StoreError)
   /// Notes that a stop has begun: a death from here on counts against no job.
   func noteStopping() async throws(StoreError)
   /// Whether storage answers: a synced write of a row of its own.
   func probe() async throws(StoreError)
-  /// Removes up to `limit` ended jobs that retention lets go, never one on which a live job depends. Returns their numbers and
-  /// whether more are left.
+  /// Removes up to `limit` ended jobs that retention lets go, never one on which a live job depends. Returns
+  /// their numbers and whether more are left.
   func prune(_ policy: RetentionPolicy, at moment: Moment, limit: Int) async throws(StoreError) -> PruneReport
   /// Finishes what is waiting, marks the stop as clean and closes. Every later call throws `.closed`.
   func close() async
@@ -118,8 +133,8 @@ package struct StoreOverview: Sendable, Hashable {
 package struct ClaimRequest: Sendable, Hashable {
   /// Attempts in all.
   package var limit: Int
-  /// How many more each named queue may start; 0 for none. A queue that is not named is bounded by `limit` alone.
-  /// Paused queues are the store's to leave out: it knows the flags.
+  /// How many more each named queue may start; 0 for none. A queue that is not named is bounded by `limit`
+  /// alone. Paused queues are the store's to leave out: it knows the flags.
   package var room: [String: Int]
 
   package init(limit: Int, room: [String: Int] = [:]) {
@@ -132,6 +147,7 @@ package struct ClaimRequest: Sendable, Hashable {
 package struct ClaimedAttempt: Sendable, Hashable {
   package var id: JobID
   package var attempt: Int
+  /// What was enqueued, without what only matters until then: its start, its hold and its request id.
   package var spec: JobSpec
   package var startedAt: Timestamp
 
@@ -177,7 +193,8 @@ package struct Leftover: Sendable, Hashable {
 
 package struct DueReport: Sendable, Hashable {
   package var promoted: Int
-  /// When the next scheduled job is due by each clock; nil where none is. At or before now where `limit` cut the work short.
+  /// When the next scheduled job is due by each clock; nil where none is. At or before now where `limit` cut
+  /// the work short.
   package var nextWall: Timestamp?
   package var nextBoot: Int64?
 

@@ -3,7 +3,8 @@ import JobProcess
 import JobStore
 import Logging
 
-/// What one worker task does: run the attempt, record how it ended, and give the slot back, in this order, whatever happens.
+/// What one worker task does: run the attempt, record how it ended, and give the slot back, in this order,
+/// whatever happens.
 struct AttemptWork: Sendable {
   let attempt: ClaimedAttempt
   let environment: [String: String]
@@ -21,7 +22,8 @@ struct AttemptWork: Sendable {
     await supervisor.ended(id, attempt: attempt.attempt)
   }
 
-  /// Runs the process tree to its very end. Nil where a stop left behind what KILL could not end: the job stays `running`.
+  /// Runs the process tree to its very end. Nil where a stop left behind what KILL could not end: the job stays
+  /// `running`.
   private func runTree() async -> AttemptEnding? {
     guard case .command(let command) = attempt.spec.work else {
       return AttemptEnding(.spawnFailed, error: "a payload is no command")
@@ -47,7 +49,8 @@ struct AttemptWork: Sendable {
     return ending
   }
 
-  /// Writes the ending. The task may be cancelled by now; the store does not care, and nothing here waits in a way that cancellation cuts short.
+  /// Writes the ending. The task may be cancelled by now; the store does not care, and nothing here waits in a
+  /// way that cancellation cuts short.
   /// While storage fails the worker keeps its slot and the ending: it is written as soon as storage is back.
   private func record(_ ending: AttemptEnding) async {
     let random = await supervisor.draw()

@@ -5,7 +5,8 @@ import Synchronization
 /// Tells everyone who waits what the store committed: the scheduler, the event streams, and whoever waits for one job.
 /// It keeps the last 10,000 changes, so that a reader that was away for a moment misses nothing.
 ///
-/// `publish` is called on the store's thread, after the sync and before the callers are answered; it takes a lock for microseconds.
+/// `publish` is called on the store's thread, after the sync and before the callers are answered; it takes a lock
+/// for microseconds.
 package final class ChangeHub: Sendable {
   package static let capacity = 10_000
 
@@ -75,7 +76,8 @@ package final class ChangeHub: Sendable {
 
   // MARK: One job
 
-  /// Runs `body` with a watch that rings at every change of this job from now on. Whatever `body` reads after it began is not
+  /// Runs `body` with a watch that rings at every change of this job from now on. Whatever `body` reads after
+  /// it began is not
   /// older than the watch, so nothing falls between a look and a wait.
   package func watching<Value, Failure: Error>(
     _ id: JobID, _ body: (JobWatch) async throws(Failure) -> Value
@@ -124,7 +126,8 @@ package final class ChangeHub: Sendable {
     case closed
   }
 
-  /// The changes from `sequence` on, at most 256; waits for the first. `.closed` once the daemon stops or the task is cancelled.
+  /// The changes from `sequence` on, at most 256; waits for the first. `.closed` once the daemon stops or the
+  /// task is cancelled.
   package func changes(from sequence: UInt64) async -> Batch {
     while !Task.isCancelled {
       let batch: Batch? = state.withLock { state in

@@ -1,7 +1,8 @@
 import Dispatch
 import Glibc
 
-/// Whether directories can be entered. The look is on a thread of its own: a directory may lie on a file system that does not answer.
+/// Whether directories can be entered. The look is on a thread of its own: a directory may lie on a file system
+/// that does not answer.
 enum DirectoryAccess {
   private static let queue = DispatchQueue(label: "jobq.directories", attributes: .concurrent)
 

@@ -2,7 +2,8 @@ package import JobModel
 package import JobProcess
 package import JobStore
 
-/// All that a front end can ask of the daemon. Every call answers with a value that may go on the wire, or throws a `Problem`.
+/// All that a front end can ask of the daemon. Every call answers with a value that may go on the wire, or throws
+/// a `Problem`.
 /// Cancelling the calling task ends a wait; it never undoes a change that has been asked for.
 package struct JobService: Sendable {
   let supervisor: Supervisor
@@ -43,7 +44,8 @@ package struct JobService: Sendable {
     return try await asking { store throws(StoreError) in try await store.enqueue(specs, at: now) }
   }
 
-  /// A directory that is there but that jobs cannot enter is a mistake that the person at the prompt can mend: said now, not at the start.
+  /// A directory that is there but that jobs cannot enter is a mistake that the person at the prompt can mend:
+  /// said now, not at the start.
   private func refuseClosedDirectories(_ specs: [JobSpec]) async throws(Problem) {
     let directories = Set(specs.compactMap(\.cwd))
     guard !directories.isEmpty else { return }
@@ -200,14 +202,18 @@ package struct JobService: Sendable {
 
   // MARK: Streams
 
-  /// An attempt's output. `attempt` nil: the latest; `stream` nil: all that was kept (for a job with split output, standard output and then
-  /// standard error). `tail`: begin that many lines before the end. `follow`: go on until the job has ended, over retries where `attempt` is nil.
+  /// An attempt's output. `attempt` nil: the latest; `stream` nil: all that was kept (for a job with split
+  /// output, standard output and then
+  /// standard error). `tail`: begin that many lines before the end. `follow`: go on until the job has ended,
+  /// over retries where `attempt` is nil; a named
+  /// attempt may then be the next one, that has not begun.
   package func log(_ id: JobID, attempt: Int?, stream: LogStream?, offset: Int64, tail: Int?, follow: Bool)
     async throws(Problem)
     -> LogFeed
   {
     let job = try await job(id, viewer: nil)
-    if let attempt, !(1...max(job.attempt, 1)).contains(attempt) {
+    // The next attempt may be followed before it begins.
+    if let attempt, !(1...max(job.attempt + (follow ? 1 : 0), 1)).contains(attempt) {
       throw Problem(.notFound, "job \(id) has no attempt \(attempt); it has had \(job.attempt)", field: "attempt")
     }
     return try await LogFeed(

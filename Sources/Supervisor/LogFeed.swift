@@ -16,7 +16,8 @@ package struct LogFeed {
   private let overRetries: Bool
   private let streams: [LogStream]
   private var attempt: Int
-  /// What may still have something to read. A log that is not followed is read stream by stream; one that is followed, as it comes.
+  /// What may still have something to read. A log that is not followed is read stream by stream; one that is
+  /// followed, as it comes.
   private var cursors: [Cursor] = []
 
   private static let chunk = 64 << 10
@@ -71,13 +72,12 @@ package struct LogFeed {
         if !follow { break }
       }
       if follow {
-        let ended = await outputOrEnd()
-        guard !ended.isEmpty else { continue }
+        guard try await waitForMore() else { continue }
         // What came between the last read and the end.
-        for index in cursors.indices where ended.contains(cursors[index].stream) {
+        for index in cursors.indices {
           if let bytes = try await read(index) { return bytes }
         }
-        cursors.removeAll { ended.contains($0.stream) }
+        cursors = []
       } else {
         cursors.removeFirst()
       }
@@ -95,19 +95,29 @@ package struct LogFeed {
     }
   }
 
-  /// Waits until one of the streams has more, or has ended; gives those that have ended.
-  private func outputOrEnd() async -> Set<LogStream> {
-    let (runner, id, attempt) = (service.supervisor.runner, id, attempt)
-    return await withTaskGroup(of: (LogStream, Bool).self) { group in
-      for cursor in cursors {
-        group.addTask {
-          (cursor.stream, await runner.waitForOutput(id, attempt: attempt, stream: cursor.stream, beyond: cursor.offset))
+  /// Waits until there may be something to read (false), or the attempt is over (true).
+  ///
+  /// Whether it is over is what the store says, not the runner: an attempt that has only been claimed is not under way
+  /// yet, and one whose processes have ended is over when that is on disk.
+  private func waitForMore() async throws(Problem) -> Bool {
+    let (service, id, attempt, cursors) = (service, id, attempt, cursors)
+    return try await service.supervisor.hub.watching(id) { watch throws(Problem) in
+      let job = try await service.job(id, viewer: nil)
+      let hasEnded = job.attempts.first { $0.attempt == attempt }?.finishedAt != nil
+      if hasEnded || (job.state.hasEnded && job.attempt < attempt) || service.supervisor.hub.isClosed { return true }
+      let runner = service.supervisor.runner
+      await withTaskGroup(of: Void.self) { group in
+        for cursor in cursors {
+          group.addTask {
+            let hasMore = await runner.waitForOutput(id, attempt: attempt, stream: cursor.stream, beyond: cursor.offset)
+            if !hasMore { await runner.waitForBegin(id, attempt: attempt) }
+          }
         }
+        group.addTask { await watch.next() }
+        await group.next()
+        group.cancelAll()
       }
-      let first = await group.next()
-      group.cancelAll()
-      guard let (stream, hasMore) = first, !hasMore, !Task.isCancelled else { return [] }
-      return [stream]
+      return false
     }
   }
 

@@ -2,7 +2,8 @@ package import JobModel
 package import JobStore
 
 /// What may start next, and what an event means: a plain value. Events go in, actions come out; nothing here waits,
-/// reads a clock or does I/O. It holds what is running and the limits, not what is waiting: it says how much may be taken, and the
+/// reads a clock or does I/O. It holds what is running and the limits, not what is waiting: it says how much may
+/// be taken, and the
 /// store takes that by index. So its memory is bounded by the number of workers, whatever the queue's length.
 ///
 /// Limits are derived from `running` each time they are asked for, never kept in a counter that could leak.

@@ -3,7 +3,8 @@ package import JobProcess
 package import JobStore
 package import Logging
 
-/// Runs the jobs: asks the core what may start, keeps a strong reference to the task of every worker, and joins every one of them
+/// Runs the jobs: asks the core what may start, keeps a strong reference to the task of every worker, and joins
+/// every one of them
 /// before it lets go. All that it decides is decided by `SchedulerCore`; this is the shell that performs it.
 ///
 /// Life: `recover`, then `run` until `stop` returns.
@@ -77,7 +78,8 @@ package actor Supervisor {
 
   // MARK: Life
 
-  /// Ends what an earlier daemon left running, then records those attempts as interrupted. Only after this may `run` begin.
+  /// Ends what an earlier daemon left running, then records those attempts as interrupted. Only after this may
+  /// `run` begin.
   package func recover() async throws(StoreError) {
     let leftovers = try await store.leftovers()
     let stuck = Set(
@@ -115,7 +117,8 @@ package actor Supervisor {
   }
 
   /// Claims nothing more, lets running attempts go on for `shutdownGrace`, ends the rest, awaits every worker, and
-  /// returns once nothing is left. What KILL does not end is not waited for. May be called again: it then ends the grace at once.
+  /// returns once nothing is left. What KILL does not end is not waited for. May be called again: it then ends
+  /// the grace at once.
   package func stop() async {
     guard phase != .stopped else { return }
     guard phase != .stopping, phase != .ending else { return hurry() }
@@ -235,6 +238,12 @@ package actor Supervisor {
     }
   }
 
+  /// For the watchdog: an answer is a sign of life. Asks no storage.
+  package func answers() {}
+
+  /// Where the daemon listens.
+  package nonisolated var socket: String { runAs.socket }
+
   // MARK: What a front end asks
 
   var isDraining: Bool { core.isDraining }
@@ -302,7 +311,8 @@ package actor Supervisor {
 
   // MARK: Storage that fails
 
-  /// Remembers the trouble for `status` and begins to look whether storage is back: this is the one place that looks, with a
+  /// Remembers the trouble for `status` and begins to look whether storage is back: this is the one place that
+  /// looks, with a
   /// pause that grows from a quarter of a second to five.
   func storageFailed(_ error: StoreError) {
     guard case .storage = error.code else {

@@ -6,13 +6,15 @@ import Synchronization
 /// The clocks, and one alarm for each. Injected, so that tests decide what time it is.
 package protocol TimeSource: Sendable {
   func now() -> Moment
-  /// Sets both alarms; nil disarms one. `onAlarm` is called once CLOCK_REALTIME or CLOCK_BOOTTIME reaches its time, at once
+  /// Sets both alarms; nil disarms one. `onAlarm` is called once CLOCK_REALTIME or CLOCK_BOOTTIME reaches its
+  /// time, at once
   /// where it already has, and whenever the wall clock is set.
   func arm(wall: Timestamp?, boot: Int64?)
   func onAlarm(_ handler: @escaping @Sendable () -> Void)
 }
 
-/// The kernel's clocks: one timerfd(2) each and one thread that sleeps in poll(2) until one goes off. A wall clock that is set
+/// The kernel's clocks: one timerfd(2) each and one thread that sleeps in poll(2) until one goes off. A wall
+/// clock that is set
 /// wakes it by TFD_TIMER_CANCEL_ON_SET.
 package final class SystemTime: TimeSource {
   private let wallTimer: Int32

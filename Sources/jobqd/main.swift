@@ -1,1 +1,3 @@
-print("x")
+import JobDaemon
+
+await DaemonCommand.start()

@@ -39,7 +39,7 @@ struct BadInputTests {
     arguments: [
       ("workers: 0\n", "workers", 1), ("\nwrokers: 2\n", "wrokers", 2),
       ("queues:\n  mail: {concurrency: two}\n", "concurrency", 2),
-      ("defaults:\n  timeout: soon\n", "timeout", 2), ("workers: [1\n", "", 2),
+      ("defaults:\n  timeout: soon\n", "timeout", 2), ("workers: [1\n", "YAML", 2),
     ])
   func configuration(yaml: String, key: String, line: Int) async throws {
     let file = NSTemporaryDirectory() + "jobq-\(UUID().uuidString.prefix(8)).yaml"

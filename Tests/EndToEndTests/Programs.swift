@@ -52,7 +52,7 @@ final class Child: Sendable {
     let words = (directory.map { ["/usr/bin/env", "-C", $0] } ?? []) + [program] + arguments
     let argv = words.map { strdup($0) } + [nil]
     let envp = environment.map { strdup("\($0)=\($1)") } + [nil]
-    defer { (argv + envp).forEach { free($0) } }
+    defer { for word in argv + envp { free(word) } }
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
     defer { posix_spawnattr_destroy(&attributes) }

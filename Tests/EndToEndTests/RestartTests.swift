@@ -115,7 +115,8 @@ struct RestartTests {
 extension TestDaemon {
   /// Waits, by the event stream's own order of things, until an attempt of the job is under way.
   func started(_ id: String, attempt: Int = 1) async throws {
-    // A job that is running with this attempt has been claimed; its process follows at once. `events` would do without asking again, but
+    // A job that is running with this attempt has been claimed; its process follows at once. `events` would do
+    // without asking again, but
     // the command line has no verb for it.
     let deadline = Date().addingTimeInterval(20)
     while Date() < deadline {

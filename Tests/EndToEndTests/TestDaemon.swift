@@ -3,7 +3,8 @@ import Dispatch
 import Foundation
 import Glibc
 
-/// A real daemon in a directory of its own. Ready and stopped are told by its own notifications and its exit, not by looking again.
+/// A real daemon in a directory of its own. Ready and stopped are told by its own notifications and its exit, not
+/// by looking again.
 final class TestDaemon: @unchecked Sendable {  // `child` is set by `start`, which a test calls from one task at a time.
   let directory: String
   private(set) var child: Child

@@ -72,7 +72,7 @@ enum HelpDump {
 
   static func verbs() throws -> [(name: String, arguments: [Argument])] {
     var text = ""
-    do { _ = try Jobq.parseAsRoot(["--experimental-dump-help"]) } catch { text = Jobq.fullMessage(for: error) }
+    do { _ = try JobQ.parseAsRoot(["--experimental-dump-help"]) } catch { text = JobQ.fullMessage(for: error) }
     let root = try JSONDecoder().decode(Root.self, from: Data(text.utf8))
     return (root.command.subcommands ?? []).map { ($0.commandName, $0.arguments ?? []) }
   }

@@ -83,7 +83,7 @@ struct ControlClientTests {
         var request = JobRequest()
         request.requestID = "r"
         let error = #expect(throws: ClientError.self) { try Self.client(path).enqueue(request) }
-        #expect(error?.code == .unreachable && error?.exitCode == 69)
+        #expect(error?.code == (path == absent ? .unreachable : .refused) && error?.exitCode == 69)
         #expect(error?.description.contains(path) == true && error?.description.contains(word) == true)
         #expect(error?.description.contains("jobqd") == true)
       }

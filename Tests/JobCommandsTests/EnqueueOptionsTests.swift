@@ -8,8 +8,8 @@ import Testing
 
 @Suite("What the options of enqueue ask for")
 struct EnqueueOptionsTests {
-  private func parse(_ words: String...) throws -> Enqueue {
-    try #require(try Jobq.parseAsRoot(CommandWords.separated(["enqueue"] + words)) as? Enqueue)
+  private func parse(_ words: String...) throws -> EnqueueCommand {
+    try #require(try JobQ.parseAsRoot(CommandWords.separated(["enqueue"] + words)) as? EnqueueCommand)
   }
 
   @Test(
@@ -104,11 +104,11 @@ struct EnqueueOptionsTests {
     ])
   func badValues(words: [String], mistake: String) {
     do {
-      _ = try Jobq.parseAsRoot(CommandWords.separated(["enqueue"] + words))
+      _ = try JobQ.parseAsRoot(CommandWords.separated(["enqueue"] + words))
       Issue.record("\(words) was taken")
     } catch {
-      #expect(Jobq.exitCode(for: error).rawValue == 64)
-      #expect(Jobq.message(for: error).contains(mistake))
+      #expect(JobQ.exitCode(for: error).rawValue == 64)
+      #expect(JobQ.message(for: error).contains(mistake))
     }
   }
 
@@ -122,7 +122,7 @@ struct EnqueueOptionsTests {
       (["-e", "=x", "true"], "--env"), (["-e", "JOBQ_NO_SUCH_VARIABLE", "true"], "JOBQ_NO_SUCH_VARIABLE"),
     ])
   func badRequests(words: [String], mistake: String) throws {
-    let enqueue = try #require(try Jobq.parseAsRoot(CommandWords.separated(["enqueue"] + words)) as? Enqueue)
+    let enqueue = try #require(try JobQ.parseAsRoot(CommandWords.separated(["enqueue"] + words)) as? EnqueueCommand)
     let failure = #expect(throws: Failure.self) { try enqueue.request(isOwnDaemon: true) }
     #expect(failure?.exitCode == 64 && failure?.message.contains(mistake) == true, "\(failure?.message ?? "")")
   }
@@ -143,7 +143,7 @@ struct EnqueueOptionsTests {
         default: "1"
         }
       let enqueue = try #require(
-        try Jobq.parseAsRoot(["enqueue", "--\(name)"] + (argument.kind == "flag" ? [] : [value])) as? Enqueue)
+        try JobQ.parseAsRoot(["enqueue", "--\(name)"] + (argument.kind == "flag" ? [] : [value])) as? EnqueueCommand)
       #expect((enqueue.options.firstGiven ?? enqueue.then.firstGiven) == "--\(name)")
     }
   }

@@ -36,7 +36,7 @@ struct JobEndingTests {
     #expect(job(.running).ending == nil)
     #expect(job(.failed, .failed, code: 3).ending == "failed: exit code 3")
     #expect(job(.failed, .timedOut).ending?.contains("timeout") == true)
-    #expect(job(.failed, .signaled, signal: 9).ending == "was ended by signal 9")
+    #expect(job(.failed, .signaled, signal: 9).ending == "failed: signal 9 ended it")
     var cancelled = job(.cancelled)
     cancelled.error = "job 3 failed\u{7}"
     #expect(cancelled.ending == #"was cancelled: job 3 failed\u{7}"#)

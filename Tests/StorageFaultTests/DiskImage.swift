@@ -12,7 +12,16 @@ struct DiskImage {
   /// Syncs of the WAL are taken for done though they were not: what a store that does not sync its commits would leave.
   let forgetsWALSyncs: Bool
 
-  init(forgetsWALSyncs: Bool = false) { self.forgetsWALSyncs = forgetsWALSyncs }
+  /// Begins with what lies in `directory` now, all of it synced.
+  init(of directory: String, forgetsWALSyncs: Bool = false) throws {
+    self.forgetsWALSyncs = forgetsWALSyncs
+    for name in try FileManager.default.contentsOfDirectory(atPath: directory) where Self.outlives(name) {
+      files[name] = File(synced: Array(try Data(contentsOf: URL(fileURLWithPath: directory + "/" + name))))
+    }
+  }
+
+  /// The database and its WAL. Shared memory does not outlive a power cut, and a lock is nothing on disk.
+  private static func outlives(_ name: String) -> Bool { name.hasSuffix(".db") || name.hasSuffix("-wal") }
 
   enum Loss: CaseIterable {
     /// Nothing that was not synced is there.
@@ -29,7 +38,7 @@ struct DiskImage {
 
   mutating func perform(_ operation: shim_operation) {
     let name = withUnsafeBytes(of: operation.name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-    guard !name.hasSuffix("-shm") else { return }
+    guard Self.outlives(name) else { return }
     switch Int(operation.kind) {
     case SHIM_OPEN: files[name, default: File()].pending.append(contentsOf: [])
     case SHIM_WRITE, SHIM_TRUNCATE: files[name, default: File()].pending.append(operation)
@@ -65,7 +74,8 @@ struct DiskImage {
     if Int(operation.kind) == SHIM_TRUNCATE {
       resize(&bytes, to: Int(operation.offset))
     } else {
-      put(UnsafeRawBufferPointer(start: operation.data, count: operation.length), at: Int(operation.offset), into: &bytes)
+      put(
+        UnsafeRawBufferPointer(start: operation.data, count: operation.length), at: Int(operation.offset), into: &bytes)
     }
   }
 
@@ -90,7 +100,9 @@ struct DiskImage {
 
   private static func put(_ data: UnsafeRawBufferPointer, at offset: Int, into bytes: inout [UInt8]) {
     if bytes.count < offset + data.count { resize(&bytes, to: offset + data.count) }
-    bytes.withUnsafeMutableBytes { UnsafeMutableRawBufferPointer(rebasing: $0[offset..<offset + data.count]).copyMemory(from: data) }
+    bytes.withUnsafeMutableBytes {
+      UnsafeMutableRawBufferPointer(rebasing: $0[offset..<offset + data.count]).copyMemory(from: data)
+    }
   }
 
   private static func resize(_ bytes: inout [UInt8], to count: Int) {

@@ -14,7 +14,8 @@ extension StorageTests {
     }
 
     @Test(
-      "whichever operation fails, nothing acknowledged is lost, and work goes on once storage is back", arguments: Fault.allCases)
+      "whichever operation fails, nothing acknowledged is lost, and work goes on once storage is back",
+      arguments: Fault.allCases)
     func eachInTurn(fault: Fault) async throws {
       #expect(shim_register() == 0)
       let count = Int64(cases(60))

@@ -5,7 +5,8 @@ import JobStore
 import Synchronization
 import Testing
 
-/// What the store has acknowledged, and when: the states that each job has been told to be in, in order, and how many storage
+/// What the store has acknowledged, and when: the states that each job has been told to be in, in order, and how
+/// many storage
 /// operations had been made when the answer came.
 final class Ledger: Sendable {
   struct Entry: Sendable {
@@ -25,7 +26,9 @@ final class Ledger: Sendable {
     let jobs = jobs.withLock { $0 }
     for (id, entries) in jobs {
       guard let last = entries.lastIndex(where: { $0.position <= position }) else { continue }
-      guard let job = try await store.job(id) else { return "job \(id), acknowledged as \(entries[last].state), is gone" }
+      guard let job = try await store.job(id) else {
+        return "job \(id), acknowledged as \(entries[last].state), is gone"
+      }
       guard Self.mayFollow(entries[last].state).contains(job.state) else {
         return "job \(id), acknowledged as \(entries[last].state), is \(job.state)"
       }
@@ -35,7 +38,8 @@ final class Ledger: Sendable {
 }
 
 extension Ledger {
-  /// What came after an acknowledgement may have reached the disk too, acknowledged or not; what came before must not be all that is left.
+  /// What came after an acknowledgement may have reached the disk too, acknowledged or not; what came before
+  /// must not be all that is left.
   private static func mayFollow(_ state: JobState) -> Set<JobState> {
     switch state {
     case .held: [.held, .cancelled]
@@ -46,7 +50,7 @@ extension Ledger {
 }
 
 /// Several callers at once, each doing what clients and workers do, for as long as storage lets them.
-struct Workload: Sendable {
+final class Workload: Sendable {
   let store: any JobStore
   let ledger: Ledger
   /// Storage refusals that the callers met.
@@ -60,7 +64,8 @@ struct Workload: Sendable {
   static let moment = Moment(wall: Timestamp(milliseconds: 1_795_508_080_000), boot: 1_000_000)
 
   static func spec(hold: Bool = false, name: String? = nil) -> JobSpec {
-    var spec = JobSpec(queue: "default", work: .command(["true"]), killGrace: .seconds(1), retries: 0, backoff: .standard)
+    var spec = JobSpec(
+      queue: "default", work: .command(["true"]), killGrace: .seconds(1), retries: 0, backoff: .standard)
     spec.hold = hold
     spec.name = name
     return spec
@@ -73,16 +78,16 @@ struct Workload: Sendable {
           for round in 0..<rounds {
             do throws(StoreError) {
               switch (caller + round) % 3 {
-              case 0: try await enqueue(1 + round % 3)
-              case 1: try await holdAndCancel()
-              default: try await claimAndFinish()
+              case 0: try await self.enqueue(1 + round % 3)
+              case 1: try await self.holdAndCancel()
+              default: try await self.claimAndFinish()
               }
             } catch {
               guard case .storage = error.code else {
                 Issue.record("an unexpected refusal: \(error)")
                 return
               }
-              refusals.withLock { $0 += 1 }
+              self.refusals.withLock { $0 += 1 }
             }
           }
         }
@@ -113,7 +118,9 @@ struct Workload: Sendable {
 
 /// A directory for one test, gone afterwards.
 func withScratch<Value>(_ body: (String) async throws -> Value) async throws -> Value {
-  let path = URL(fileURLWithPath: NSTemporaryDirectory()).resolvingSymlinksInPath().path + "/jobq-fault-\(UUID().uuidString.prefix(8))"
+  let path =
+    URL(fileURLWithPath: NSTemporaryDirectory()).resolvingSymlinksInPath().path
+    + "/jobq-fault-\(UUID().uuidString.prefix(8))"
   try FileManager.default.createDirectory(
     atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
   defer { try? FileManager.default.removeItem(atPath: path) }

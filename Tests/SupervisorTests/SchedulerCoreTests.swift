@@ -90,16 +90,17 @@ struct SchedulerCoreTests {
   }
 }
 
-/// The core against a store that is a few sets in memory, in random orders: whatever happens in whatever order, no limit is
+/// The core against a store that is a few sets in memory, in random orders: whatever happens in whatever order,
+/// no limit is
 /// passed, nothing runs twice, and once things have calmed down nothing that may run is left waiting.
 @Suite("The scheduling core, in thousands of random orders")
 struct SchedulerCoreRandomTests {
   @Test("limits hold, nothing is doubled and nothing is forgotten", arguments: 0..<40)
   func orders(block: Int) {
-    for offset in 0..<100 {
-      let seed = UInt64(block * 100 + offset + 1)
+    for offset in 0..<50 {
+      let seed = UInt64(block * 50 + offset + 1)
       var world = World(seed: seed)
-      for _ in 0..<200 { world.step() }
+      for _ in 0..<120 { world.step() }
       world.calm()
       #expect(world.faults.isEmpty, "seed \(seed): \(world.faults)")
     }
@@ -220,7 +221,8 @@ struct SchedulerCoreRandomTests {
   }
 }
 
-/// A small generator with a seed, so that a failure can be played again. (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators".)
+/// A small generator with a seed, so that a failure can be played again. (Steele, Lea, Flood: "Fast Splittable
+/// Pseudorandom Number Generators".)
 struct SplitMix: RandomNumberGenerator {
   var state: UInt64
 

@@ -1,0 +1,210 @@
+"""The rows of the table: what is measured, against which limit, and what is asked of jobq."""
+
+import dataclasses
+import statistics
+import time
+from collections.abc import Callable
+
+from .subjects.subject import TRUE
+from .world import World, context_switches, memory_megabytes
+
+
+@dataclasses.dataclass
+class Sample:
+    """One measurement: the figure as measured, the limit beside it, and the value that the row judges."""
+
+    figure: float
+    limit: float | None
+    value: float
+
+
+@dataclasses.dataclass
+class Row:
+    key: str
+    title: str
+    # What `figure` and `value` are in, and what the limit is.
+    unit: str
+    value: str
+    limit: str
+    must: float
+    goal: float
+    # The method of a subject that the row needs; one without it is left out.
+    work: str
+    measure: Callable[[World, object], Sample]
+    more_is_better: bool = True
+    note: str = ""
+
+    def judge(self, value: float, against: float) -> bool:
+        return value >= against if self.more_is_better else value <= against
+
+
+def beside(limit: Callable[[], float], figure: Callable[[], float]) -> tuple[float, float]:
+    """The figure, and the limit as the mean of just before and just after: a disk's speed drifts."""
+    before = limit()
+    measured = figure()
+    return measured, statistics.mean((before, limit()))
+
+
+def ratio(limit: Callable[[World], Callable[[], float]], work: Callable[[World, object], float]):
+    def measure(world: World, subject) -> Sample:
+        figure, against = beside(limit(world), lambda: work(world, subject))
+        return Sample(figure, against, figure / against)
+
+    return measure
+
+
+def appends(world: World):
+    return world.appends_per_second
+
+
+def spawns(world: World):
+    return world.spawns_per_second
+
+
+def latency(world: World, subject) -> Sample:
+    figure, limit = beside(world.spawn_latency, subject.latency)
+    return Sample(figure, limit, figure - limit)
+
+
+def command(world: World, subject) -> Sample:
+    with subject.command() as (argv, environment):
+        figure, limit = beside(
+            lambda: world.process_time(TRUE), lambda: world.process_time(*argv, environment=environment)
+        )
+    return Sample(figure, limit, figure / limit)
+
+
+def memory(world: World, subject) -> Sample:
+    with subject.at_rest() as pid:
+        time.sleep(2)  # What starting has left to do.
+        megabytes = memory_megabytes(pid)
+    return Sample(megabytes, None, megabytes)
+
+
+def switches(world: World, subject) -> Sample:
+    with subject.at_rest() as pid:
+        time.sleep(3)
+        before = context_switches(pid)
+        time.sleep(10)
+        count = context_switches(pid) - before
+    return Sample(count, 0, count)
+
+
+ROWS = [
+    Row(
+        "enqueue-1",
+        "durable enqueue, 1 client",
+        "/s",
+        "× limit",
+        "1 fdatasync append",
+        0.45,
+        0.9,
+        "enqueue",
+        ratio(appends, lambda world, subject: subject.enqueue(1)),
+    ),
+    Row(
+        "enqueue-16",
+        "durable enqueue, 16 clients",
+        "/s",
+        "× limit",
+        "1 fdatasync append",
+        2.2,
+        4.6,
+        "enqueue",
+        ratio(appends, lambda world, subject: subject.enqueue(16)),
+    ),
+    Row(
+        "bulk",
+        "durable bulk of 50,000",
+        "/s",
+        "× limit",
+        "1 fdatasync append",
+        15,
+        30,
+        "bulk",
+        ratio(appends, lambda world, subject: subject.bulk(world.count(50_000, 10_000))),
+    ),
+    Row(
+        "run",
+        "run /bin/true to its recorded end, 8 at once",
+        "/s",
+        "× limit",
+        "posix_spawn + waitpid, 8 at once",
+        0.45,
+        0.8,
+        "run",
+        ratio(spawns, lambda world, subject: subject.run(world.count(2000, 400))),
+    ),
+    Row(
+        "lease-1",
+        "lease + complete, 16 workers, 1 at a time",
+        "/s",
+        "× limit",
+        "1 fdatasync append",
+        1.0,
+        2.5,
+        "lease",
+        ratio(appends, lambda world, subject: subject.lease(1)),
+    ),
+    Row(
+        "lease-10",
+        "lease + complete, 16 workers, 10 at a time",
+        "/s",
+        "× limit",
+        "1 fdatasync append",
+        4,
+        10,
+        "lease",
+        ratio(appends, lambda world, subject: subject.lease(10)),
+    ),
+    Row(
+        "latency",
+        "enqueue → process started, idle, p50",
+        "ms",
+        "ms above the limit",
+        "plain posix_spawn",
+        2.0,
+        0.7,
+        "latency",
+        latency,
+        more_is_better=False,
+    ),
+    Row(
+        "command",
+        "the whole command that enqueues, durable",
+        "ms",
+        "× limit",
+        "/bin/true",
+        9,
+        4,
+        "command",
+        command,
+        more_is_better=False,
+    ),
+    Row(
+        "memory-idle",
+        "memory (PSS), four running",
+        "MB",
+        "MB",
+        "–",
+        24,
+        8,
+        "at_rest",
+        memory,
+        more_is_better=False,
+        note="peers: the server alone, nothing running",
+    ),
+    Row(
+        "switches",
+        "context switches in 10 idle s, four running",
+        "",
+        "switches",
+        "0",
+        60,
+        5,
+        "at_rest",
+        switches,
+        more_is_better=False,
+        note="peers: the server alone, nothing running",
+    ),
+]

@@ -1,1 +1,0 @@
-int jobq_placeholder;

@@ -1,0 +1,50 @@
+import JobModel
+import NIOCore
+import NIOHTTP1
+import Supervisor
+
+/// One request as its route sees it.
+struct Call: Sendable {
+  enum Body: Sendable {
+    /// All of it. Empty where there is none.
+    case whole(ByteBuffer)
+    /// NDJSON, as it arrives.
+    case lines(BodyFeed)
+  }
+
+  let service: JobService
+  let limits: ServerLimits
+  let peer: PeerCredentials
+  /// The values of the pattern's `{…}`, in order.
+  let captures: [String]
+  let query: Substring?
+  let headers: HTTPHeaders
+  let body: Body
+
+  /// As whom the reply is read: environment values are for the submitter and root.
+  var viewer: UInt32? { peer.uid }
+
+  /// The job that the path names.
+  func jobID() throws(Problem) -> JobID {
+    guard let text = captures.first, let id = JobID(text) else {
+      throw Problem(.notFound, "\"\((captures.first ?? "").printable)\" is no job's number")
+    }
+    return id
+  }
+
+  /// Reads the query with `read`, and refuses what `read` did not ask for.
+  func parameters<Value>(_ read: (inout QueryParameters) throws(Problem) -> Value) throws(Problem) -> Value {
+    var parameters = try QueryParameters(query)
+    let value = try read(&parameters)
+    try parameters.finish()
+    return value
+  }
+
+  func noParameters() throws(Problem) { try QueryParameters(query).finish() }
+
+  /// The body as one JSON document, whatever its type is said to be: curl's `-d` calls everything a form.
+  func json<Value: Decodable>(_ type: Value.Type = Value.self) throws(Problem) -> Value {
+    guard case .whole(let buffer) = body else { throw Problem(.malformed, "one JSON document is expected") }
+    return try JSONBody.decode(type, from: buffer)
+  }
+}

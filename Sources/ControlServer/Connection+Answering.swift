@@ -1,0 +1,168 @@
+import JobModel
+import Logging
+import NIOCore
+import NIOHTTP1
+
+/// From a request to the wire.
+extension Connection {
+  /// The request is to be answered from now on. `route` is nil where it is refused.
+  func begin(_ head: HTTPRequestHead, _ route: Route?, hasEnded: Bool, feed: BodyFeed?) {
+    state = .answering(
+      Exchange(
+        isHead: head.method == .HEAD, version: head.version, keepsAlive: head.isKeepAlive && !head.asksForUpgrade,
+        kind: route?.kind ?? .short, feed: feed, hasEnded: hasEnded))
+  }
+
+  /// Runs the route in the request's task.
+  func answer(_ route: Route, _ call: Call) {
+    run { connection in
+      let reply: Reply
+      do throws(Problem) { reply = try await route.answer(call) } catch { reply = .problem(error) }
+      await connection.comeBack()
+      await connection.send(reply)
+    }
+  }
+
+  /// A route that ended with work off the loop may leave its task where that was, until it is next scheduled.
+  private func comeBack() async {
+    while !executor.isCurrent { await Task.yield() }
+  }
+
+  private func send(_ reply: Reply) async {
+    guard case .stream(let contentType, let write) = reply else { return finish(reply) }
+    guard case .answering(let exchange) = state, let context else { return }
+    var head = HTTPResponseHead(version: exchange.version, status: .ok)
+    head.headers.add(name: "content-type", value: contentType)
+    head.headers.add(name: "cache-control", value: "no-store")
+    // HTTP/1.0 knows no chunks: there the end of the connection is the end of the body.
+    let hasChunks = !exchange.version.isOld
+    if hasChunks, !exchange.isHead { head.headers.add(name: "transfer-encoding", value: "chunked") }
+    let isPersistent = connectionHeader(&head, mayGoOn: hasChunks)
+    context.writeAndFlush(wrapOutboundOut(.head(head)), promise: nil)
+    do {
+      if !exchange.isHead { try await write(ReplyStream(connection: self)) }
+    } catch {
+      // The head has gone out; that the body is not whole can only be told by cutting it off.
+      if !(error is ReplyStream.Closed), !(error is CancellationError) {
+        logger.error("a reply was cut off: \(error)")
+      }
+      return close()
+    }
+    complete(isPersistent: isPersistent)
+  }
+
+  /// Sends a whole reply and ends the exchange.
+  func finish(_ reply: Reply) {
+    guard case .answering(let exchange) = state, let context else { return }
+    var head = HTTPResponseHead(version: exchange.version, status: .noContent)
+    var body: ByteBuffer?
+    if case .document(let status, let contentType, let bytes, let headers) = reply {
+      head.status = status
+      head.headers.reserveCapacity(4)
+      head.headers.add(name: "content-type", value: contentType)
+      head.headers.add(name: "content-length", value: String(bytes.readableBytes))
+      head.headers.add(contentsOf: headers)
+      if !exchange.isHead { body = bytes }
+    }
+    let isPersistent = connectionHeader(&head)
+    context.write(wrapOutboundOut(.head(head)), promise: nil)
+    if let body { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
+    complete(isPersistent: isPersistent)
+  }
+
+  /// The reply's last bytes. What the client has sent meanwhile may become its next request before this returns.
+  private func complete(isPersistent: Bool) {
+    guard case .answering(let exchange) = state, let context else { return }
+    exchange.heartbeat?.cancel()
+    holdsReads = false
+    progressed()
+    if isPersistent {
+      state = .idle
+      context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+    } else if exchange.hasEnded || inputEnded {
+      state = .lingering
+      let bound = context.loopBound
+      context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in bound.value.close(promise: nil) }
+    } else {
+      linger()
+    }
+    arm()
+  }
+
+  /// Ends our side, and drops what the client still sends: it would be reset, and might never read the reply, were
+  /// the socket closed on it.
+  private func linger() {
+    guard let context else { return }
+    state = .lingering
+    context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+    context.close(mode: .output, promise: nil)
+    if readIsPending {
+      readIsPending = false
+      context.read()
+    }
+    arm()
+  }
+
+  /// Refuses what is being received, in the middle of it, and takes no more requests.
+  func refuse(_ problem: Problem, allow: [HTTPMethod] = []) {
+    switch state {
+    case .idle:
+      state = .answering(
+        Exchange(isHead: false, version: .http1_1, keepsAlive: false, kind: .short, hasEnded: false))
+    case .receiving(let incoming):
+      begin(incoming.head, nil, hasEnded: false, feed: nil)
+      if case .answering(var exchange) = state {
+        exchange.keepsAlive = false
+        state = .answering(exchange)
+      }
+    case .answering(let exchange):
+      // The body that a task reads has gone bad: the task says so.
+      exchange.feed?.finish(complete: false)
+      return
+    case .lingering, .closed: return
+    }
+    finish(.problem(problem, allow: allow))
+  }
+
+  /// Says whether the connection goes on after this reply (RFC 9112 section 9.3), and answers that.
+  private func connectionHeader(_ head: inout HTTPResponseHead, mayGoOn: Bool = true) -> Bool {
+    guard case .answering(let exchange) = state else { return false }
+    let goesOn =
+      mayGoOn && exchange.keepsAlive && exchange.hasEnded && !inputEnded && !isQuiescing && !isSurplus
+    if !goesOn {
+      head.headers.add(name: "connection", value: "close")
+    } else if exchange.version.isOld {
+      head.headers.add(name: "connection", value: "keep-alive")
+    }
+    return goesOn
+  }
+
+  func sendContinue(_ version: HTTPVersion) {
+    context?.writeAndFlush(
+      wrapOutboundOut(.head(HTTPResponseHead(version: version, status: .continue))), promise: nil)
+  }
+
+  // MARK: Streams
+
+  /// False where nothing can be written any more.
+  func writeBody(_ bytes: ByteBuffer) -> Bool {
+    guard case .answering = state, let context, !Task.isCancelled else { return false }
+    context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(bytes))), promise: nil)
+    progressed()
+    return true
+  }
+
+  func startHeartbeat(_ bytes: ByteBuffer, every span: TimeSpan) {
+    guard case .answering(var exchange) = state, let context else { return }
+    let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+    exchange.heartbeat = context.eventLoop.scheduleRepeatedTask(
+      initialDelay: span.timeAmount, delay: span.timeAmount
+    ) { _ in
+      let connection = bound.value
+      guard connection.lastProgress + span.timeAmount <= .now(), connection.context?.channel.isWritable == true
+      else { return }
+      _ = connection.writeBody(bytes)
+    }
+    state = .answering(exchange)
+  }
+}

@@ -1,0 +1,186 @@
+import JobModel
+import NIOCore
+import NIOHTTP1
+
+/// From the wire to a request.
+extension Connection {
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    progressed()
+    madeMessage = true
+    switch unwrapInboundIn(data) {
+    case .head(let head): received(head)
+    case .body(let bytes): received(bytes)
+    case .end: receivedEnd()
+    }
+  }
+
+  func channelReadComplete(context: ChannelHandlerContext) {
+    // Bytes came and made no message yet: the time of a head runs from its first byte.
+    if case .idle = state, !madeMessage, headBegan == nil { headBegan = .now() }
+    madeMessage = false
+    arm()
+    context.fireChannelReadComplete()
+  }
+
+  func read(context: ChannelHandlerContext) {
+    if holdsReads {
+      readIsPending = true
+    } else {
+      context.read()
+    }
+  }
+
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    guard case ChannelEvent.inputClosed? = event as? ChannelEvent else {
+      return context.fireUserInboundEventTriggered(event)
+    }
+    // A client that has said all (`curl` never, `nc -N` always) still gets its answer.
+    inputEnded = true
+    switch state {
+    case .idle, .lingering, .receiving: close()
+    case .answering(let exchange): if !exchange.hasEnded { exchange.feed?.finish(complete: false) }
+    case .closed: break
+    }
+  }
+
+  private func received(_ head: HTTPRequestHead) {
+    guard case .idle = state else { return }
+    headBegan = nil
+    let admission = admit(head)
+    if case .refused(let problem, let allow) = admission, problem.code == .tooLarge || head.expectsContinue {
+      // Said before the body is read: a client that waits for `100 Continue` need not send it.
+      state = .receiving(Incoming(head: head, admission: admission))
+      return refuse(problem, allow: allow)
+    }
+    if head.expectsContinue { sendContinue(head.version) }
+    if case .route(let route, let captures, let query) = admission, route.takesLines, head.isNDJSON {
+      let feed = BodyFeed(readOn: onLoop { $0.readOn() })
+      begin(head, route, hasEnded: false, feed: feed)
+      return answer(route, call(head, captures, query, .lines(feed)))
+    }
+    state = .receiving(Incoming(head: head, admission: admission))
+  }
+
+  private func received(_ bytes: ByteBuffer) {
+    switch state {
+    case .receiving(var incoming):
+      guard incoming.body.readableBytes + bytes.readableBytes <= limits.jsonBytes else { return refuse(tooLarge) }
+      // Out of the state and back: the buffer must have one owner while it grows.
+      state = .idle
+      incoming.body.writeImmutableBuffer(bytes)
+      state = .receiving(incoming)
+    case .answering(let exchange):
+      guard let feed = exchange.feed else { return }
+      if !feed.put(bytes) { holdsReads = true }
+    case .idle, .lingering, .closed: break
+    }
+  }
+
+  private func receivedEnd() {
+    switch state {
+    case .receiving(let incoming):
+      switch incoming.admission {
+      case .refused(let problem, let allow):
+        begin(incoming.head, nil, hasEnded: true, feed: nil)
+        finish(.problem(problem, allow: allow))
+      case .route(let route, let captures, let query):
+        begin(incoming.head, route, hasEnded: true, feed: nil)
+        answer(route, call(incoming.head, captures, query, .whole(incoming.body)))
+      }
+    case .answering(var exchange):
+      exchange.hasEnded = true
+      state = .answering(exchange)
+      exchange.feed?.finish(complete: true)
+    case .lingering: close()
+    case .idle, .closed: break
+    }
+  }
+
+  /// The body's reader has caught up.
+  private func readOn() {
+    holdsReads = false
+    progressed()
+    guard readIsPending else { return }
+    readIsPending = false
+    context?.read()
+  }
+
+  /// Whether, and by what, a request is answered, as far as its head tells.
+  private func admit(_ head: HTTPRequestHead) -> Admission {
+    if isSurplus {
+      return .refused(
+        Problem(.notReady, "\(limits.connections) connections are open and all are in use; try again"), allow: [])
+    }
+    // RFC 9112 section 3.2: one Host in each HTTP/1.1 request, no more.
+    let hosts = head.headers[canonicalForm: "host"].count
+    guard hosts == 1 || (hosts == 0 && head.version.isOld) else {
+      return .refused(Problem(.malformed, "an HTTP/1.1 request has one Host header; this one has \(hosts)"), allow: [])
+    }
+    do throws(Problem) {
+      let target = try RequestTarget(head.uri)
+      switch router.match(head.method, target) {
+      case .refused(let problem, let allow): return .refused(problem, allow: allow)
+      case .route(let route, let captures):
+        let limit = route.takesLines && head.isNDJSON ? limits.bulkBytes : limits.jsonBytes
+        if let length = head.contentLength, length > limit { throw tooLarge(limit) }
+        return .route(route, captures: captures, query: target.query)
+      }
+    } catch {
+      return .refused(error, allow: [])
+    }
+  }
+
+  private var tooLarge: Problem { tooLarge(limits.jsonBytes) }
+
+  private func tooLarge(_ limit: Int) -> Problem {
+    Problem(.tooLarge, "the body is over \(limit >> 20) MiB")
+  }
+
+  private func call(_ head: HTTPRequestHead, _ captures: [String], _ query: Substring?, _ body: Call.Body) -> Call {
+    Call(
+      service: service, limits: limits, peer: peer, captures: captures, query: query, headers: head.headers, body: body)
+  }
+
+  /// The parser's fault, in a person's words. Nothing that follows on this connection can be trusted to begin a
+  /// request.
+  func malformed(_ error: HTTPParserError) {
+    let problem =
+      switch error {
+      case .headerOverflow:
+        Problem(.tooLarge, "the request's head is over \(limits.headBytes >> 10) KiB or \(limits.headFields) fields")
+      case .invalidVersion: Problem(.malformed, "only HTTP/1.0 and HTTP/1.1 are spoken here")
+      case .invalidMethod: Problem(.malformed, "the request's method is unknown to HTTP")
+      case .invalidURL: Problem(.malformed, "the request's target is no URL")
+      case .invalidHeaderToken: Problem(.malformed, "a header field is malformed")
+      case .invalidContentLength, .unexpectedContentLength:
+        Problem(.malformed, "the Content-Length is malformed, or contradicts the Transfer-Encoding")
+      case .invalidChunkSize: Problem(.malformed, "a chunk of the body is malformed")
+      case .invalidEOFState, .closedConnection: Problem(.malformed, "the request ended early")
+      default: Problem(.malformed, "this is no HTTP request")
+      }
+    refuse(problem)
+  }
+}
+
+extension HTTPVersion {
+  /// HTTP/1.0: no chunks, no `100 Continue`, no Host, and a connection ends with its reply unless it is asked to stay.
+  var isOld: Bool { minor == 0 }
+}
+
+extension HTTPRequestHead {
+  var contentLength: Int? { headers.first(name: "content-length").flatMap { Int($0) } }
+
+  /// RFC 9110 section 10.1.1; HTTP/1.0 has no such thing.
+  var expectsContinue: Bool {
+    !version.isOld && headers.first(name: "expect")?.lowercased() == "100-continue"
+  }
+
+  var isNDJSON: Bool {
+    guard let type = headers.first(name: "content-type") else { return false }
+    let media = type.prefix { $0 != ";" && $0 != " " }.lowercased()
+    return media == "application/x-ndjson" || media == "application/ndjson" || media == "application/jsonl"
+  }
+
+  /// After an upgrade that is not taken up, the parser reads nothing more: the connection ends with the reply.
+  var asksForUpgrade: Bool { method == .CONNECT || headers.contains(name: "upgrade") }
+}

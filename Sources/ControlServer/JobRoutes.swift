@@ -1,0 +1,104 @@
+import JobModel
+import JobStore
+import NIOHTTP1
+import Supervisor
+
+/// Jobs: adding, looking, waiting, and what a person asks of one.
+enum JobRoutes {
+  static let all = [
+    Route(.POST, "/v1/jobs", takesLines: true) { call throws(Problem) in try await add(call) },
+    Route(.GET, "/v1/jobs") { call throws(Problem) in try await list(call) },
+    Route(.GET, "/v1/jobs/{id}") { call throws(Problem) in
+      try call.noParameters()
+      return try .json(try await call.service.job(try call.jobID(), viewer: call.viewer))
+    },
+    Route(.DELETE, "/v1/jobs/{id}") { call throws(Problem) in
+      try call.noParameters()
+      try await call.service.remove(try call.jobID())
+      return .noContent
+    },
+    Route(.POST, "/v1/jobs/{id}/cancel") { call throws(Problem) in
+      try call.noParameters()
+      return try .json(try await call.service.cancel(try call.jobID(), viewer: call.viewer))
+    },
+    Route(.POST, "/v1/jobs/{id}/hold") { call throws(Problem) in
+      try call.noParameters()
+      return try .json(try await call.service.hold(try call.jobID(), viewer: call.viewer))
+    },
+    Route(.POST, "/v1/jobs/{id}/release") { call throws(Problem) in
+      try call.noParameters()
+      return try .json(try await call.service.release(try call.jobID(), viewer: call.viewer))
+    },
+    Route(.POST, "/v1/jobs/{id}/retry") { call throws(Problem) in
+      let withDependents = try call.parameters { query throws(Problem) in try query.flag("with_dependents") }
+      return try .json(
+        try await call.service.retry(try call.jobID(), withDependents: withDependents, viewer: call.viewer))
+    },
+    Route(.GET, "/v1/jobs/{id}/wait", kind: .long) { call throws(Problem) in
+      let timeout = try call.parameters { query throws(Problem) in try query.span("timeout_seconds") }
+      return try .json(try await call.service.wait(try call.jobID(), timeout: timeout, viewer: call.viewer))
+    },
+  ]
+
+  private static func add(_ call: Call) async throws(Problem) -> Reply {
+    try call.noParameters()
+    if case .lines(let feed) = call.body { return try await addLines(feed, call) }
+    let request = try call.json(JobRequest.self)
+    guard let added = try await call.service.enqueue([request], by: call.peer.submitter).first else {
+      throw Problem(.fault, "the store took a job and did not say its number")
+    }
+    return try .json(
+      try await call.service.job(added.id, viewer: call.viewer), status: added.isNew ? .created : .ok,
+      headers: [("location", "/v1/jobs/\(added.id)")])
+  }
+
+  /// All or none: the first line that is refused refuses all.
+  private static func addLines(_ feed: BodyFeed, _ call: Call) async throws(Problem) -> Reply {
+    let (service, submitter, limits) = (call.service, call.peer.submitter, call.limits)
+    let receipt = try await offLoop { () throws(Problem) in
+      var reader = BulkReader(limits: limits)
+      while let bytes = await feed.next() { try reader.read(bytes) }
+      guard feed.isComplete else { throw Problem(.malformed, "the body ended early") }
+      try reader.finish()
+      guard !reader.requests.isEmpty else { throw Problem(InvalidValue("body", "there is no job in it")) }
+      do throws(Problem) {
+        let ids = try await service.enqueue(reader.requests, by: submitter).map(\.id)
+        return BulkReceipt(count: ids.count, firstID: ids.min(), lastID: ids.max())
+      } catch {
+        throw reader.located(error)
+      }
+    }
+    return try .json(receipt, status: .created)
+  }
+
+  private static func list(_ call: Call) async throws(Problem) -> Reply {
+    let filter = try call.parameters { query throws(Problem) in
+      var filter = JobFilter()
+      for text in query.all("state") {
+        for word in text.split(separator: ",", omittingEmptySubsequences: false) {
+          filter.states.insert(try QueryParameters.word(String(word), "state"))
+        }
+      }
+      if let queue = try query.text("queue") {
+        guard Limits.isQueueName(queue) else {
+          throw Problem(InvalidValue("queue", "\"\(queue.printable)\" cannot be a queue's name"))
+        }
+        filter.queue = queue
+      }
+      for text in query.all("label") {
+        guard let equals = text.firstIndex(of: "="), Limits.isLabelKey(String(text[..<equals])) else {
+          throw Problem(InvalidValue("label", "KEY=VALUE is expected, not \"\(text.printable)\""))
+        }
+        let (key, value) = (String(text[..<equals]), String(text[text.index(after: equals)...]))
+        guard filter.labels.updateValue(value, forKey: key) == nil else {
+          throw Problem(InvalidValue("label", "\"\(key)\" is given twice"))
+        }
+      }
+      let range = Int64(JobFilter.limits.lowerBound)...Int64(JobFilter.limits.upperBound)
+      if let limit = try query.integer("limit", in: range) { filter.limit = Int(limit) }
+      filter.before = try query.job("before")
+      return filter
+    }
+    return try await .largeJSON(try await call.service.jobs(filter, viewer: call.viewer))
+  }
+}

@@ -1,0 +1,14 @@
+import ArgumentParser
+import ControlClient
+import JobModel
+
+struct ReleaseCommand: JobActionCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "release", abstract: "Let held jobs go on.",
+    discussion: "Without --state a selection means the held jobs.")
+  static let action = JobAction.release
+  static let states: Set<JobState> = [.held]
+
+  @OptionGroup var selection: JobSelection
+  @OptionGroup var common: CommonOptions
+}

@@ -1,0 +1,57 @@
+import JobModel
+import Logging
+import ServiceLifecycle
+import Supervisor
+import UnixSignals
+
+/// What the daemon does on signals: TERM and INT stop it, a second one ends the grace of running attempts at
+/// once, HUP reloads.
+struct Lifecycle: Sendable {
+  let supervisor: Supervisor
+  let notifier: Notifier
+  let logger: Logger
+  let file: ConfigurationFile
+
+  /// Both durations bound a stop: what has not ended by then is given up. A job's own grace is at most 10 s at
+  /// a stop; what KILL does not end
+  /// within 5 s is left to the next start.
+  func configuration(services: [any Service], grace: TimeSpan) -> ServiceGroupConfiguration {
+    var configuration = ServiceGroupConfiguration(
+      services: services.map { .init(service: $0) }, gracefulShutdownSignals: [], logger: logger)
+    configuration.maximumGracefulShutdownDuration = (grace + .seconds(20)).duration
+    configuration.maximumCancellationDuration = .seconds(10)
+    return configuration
+  }
+
+  /// Handles signals until the task is cancelled.
+  func listen(_ stop: @Sendable () async -> Void) async {
+    var isStopping = false
+    for await signal in await UnixSignalsSequence(trapping: [.sigterm, .sigint, .sighup]) {
+      switch signal {
+      case .sighup: await reload()
+      case _ where isStopping:
+        logger.notice("a second signal: running attempts are ended now")
+        await supervisor.hurry()
+      default:
+        isStopping = true
+        logger.notice("stopping", metadata: ["signal": "\(signal)"])
+        await stop()
+      }
+    }
+  }
+
+  /// All or nothing: a file with a complaint changes nothing.
+  private func reload() async {
+    await notifier.sendReloading()
+    do throws(ConfigurationError) {
+      let loaded = try await file.reload()
+      await supervisor.reconfigure(loaded.configuration.supervisor)
+      logger.notice("the configuration was reloaded", metadata: ["file": "\(file.path)"])
+      await notifier.send(.ready, .status("ready"))
+    } catch {
+      for complaint in error.description.split(separator: "\n") { logger.error("\(complaint)") }
+      logger.error("the configuration was not reloaded, and the one before stays in force")
+      await notifier.send(.ready, .status("ready; the last reload was refused, see the log"))
+    }
+  }
+}

@@ -1,0 +1,59 @@
+import Dispatch
+import Glibc
+import Synchronization
+
+/// Where the lines of the log go: standard error, from a thread of its own, since whoever reads it may not keep
+/// up, and no worker shall wait for that.
+/// Lines that find a mebibyte waiting are dropped, and counted in a line of their own.
+package final class LogSink: Sendable {
+  private struct State {
+    var waiting = 0
+    var dropped = 0
+  }
+
+  private let descriptor: Int32
+  private let most: Int
+  private let queue = DispatchQueue(label: "jobq.log")
+  private let state = Mutex(State())
+  /// Makes the line that tells of dropped ones.
+  private let tell: @Sendable (Int) -> String
+
+  init(descriptor: Int32, most: Int = 1 << 20, tell: @escaping @Sendable (Int) -> String) {
+    self.descriptor = descriptor
+    self.most = most
+    self.tell = tell
+  }
+
+  func write(_ line: String) {
+    let bytes = Array(line.utf8)
+    let dropped: Int? = state.withLock { state in
+      guard state.waiting + bytes.count <= most else {
+        state.dropped += 1
+        return nil
+      }
+      state.waiting += bytes.count
+      defer { state.dropped = 0 }
+      return state.dropped
+    }
+    guard let dropped else { return }
+    queue.async { [self] in
+      if dropped > 0 { put(Array(tell(dropped).utf8)) }
+      put(bytes)
+      state.withLock { $0.waiting -= bytes.count }
+    }
+  }
+
+  /// Waits until all lines so far are written. For the last step before an exit.
+  package func flush() { queue.sync {} }
+
+  /// An error ends the line: there is no place left to tell of it.
+  private func put(_ bytes: [UInt8]) {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { return }
+      rest = rest.dropFirst(count)
+    }
+  }
+}

@@ -1,0 +1,82 @@
+import Glibc
+package import JobModel
+
+/// The directory of the kept output: files 0600, directories 0700, no link followed. Reading and removing happen
+/// on a thread of its own.
+package struct LogDirectory: Sendable {
+  package let path: String
+  let threads: WorkThreads
+
+  /// Does not touch the disk. Throws where no thread can be made.
+  package init(path: String) throws(ProcessError) {
+    self.path = path
+    do throws(Failure) {
+      threads = try WorkThreads(1, name: "jobq-logs")
+    } catch {
+      throw ProcessError("cannot start a thread for the logs", error)
+    }
+  }
+
+  /// Makes the directory, 0700, where it is missing (its parent must be there), and takes others' rights to an
+  /// existing one. Blocks.
+  package func prepare() throws(ProcessError) {
+    do throws(Failure) {
+      do throws(Failure) {
+        try System.makeDirectory(path, mode: 0o700)
+      } catch  where error.errno == EEXIST {}
+      let directory = try System.openDirectory(path)
+      _ = try System.check("fchmod") { fchmod(directory.raw, 0o700) }
+    } catch {
+      throw ProcessError("cannot make the log directory \"\(path)\"", error)
+    }
+  }
+
+  package func reader(_ id: JobID, attempt: Int, stream: LogStream) -> LogReader {
+    LogReader(directory: self, names: LogNames(id, attempt: attempt, stream: stream))
+  }
+
+  /// The streams of which something was kept.
+  package func streams(_ id: JobID, attempt: Int) async -> [LogStream] {
+    await threads.run {
+      guard let shard = openShard(LogNames.shard(of: id)) else { return [] }
+      return LogStream.allCases.filter {
+        let names = LogNames(id, attempt: attempt, stream: $0)
+        return System.exists(names.head, at: shard) || System.exists(names.tail, at: shard)
+      }
+    }
+  }
+
+  /// Removes all output of these jobs. What cannot be removed stays, and is harmless: numbers are never reused.
+  package func remove(_ ids: [JobID]) async {
+    guard !ids.isEmpty else { return }
+    await threads.run {
+      for (name, ids) in Dictionary(grouping: ids, by: LogNames.shard(of:)) {
+        removeEntries(ofJobs: Set(ids), in: name)
+      }
+    }
+  }
+
+  private func removeEntries(ofJobs ids: Set<JobID>, in name: String) {
+    guard let shard = openShard(name), let entries = try? System.names(in: shard) else { return }
+    for entry in entries {
+      guard let id = LogNames.job(ofEntry: entry), ids.contains(id) else { continue }
+      Self.removeEntry(entry, in: shard)
+    }
+    // Refused while other jobs have output there. A writer that finds it gone makes it again.
+    if let root = try? System.openDirectory(path) { try? System.removeDirectory(name, at: root) }
+  }
+
+  /// Removes a head or a directory of later segments.
+  static func removeEntry(_ name: String, in shard: Descriptor) {
+    if (try? System.remove(name, at: shard)) != nil { return }
+    guard let tail = try? System.openDirectory(name, at: shard), let segments = try? System.names(in: tail)
+    else { return }
+    for segment in segments { try? System.remove(segment, at: tail) }
+    try? System.removeDirectory(name, at: shard)
+  }
+
+  func openShard(_ name: String) -> Descriptor? {
+    guard let root = try? System.openDirectory(path) else { return nil }
+    return try? System.openDirectory(name, at: root)
+  }
+}

@@ -1,0 +1,361 @@
+import CJobProcess
+import Glibc
+import JobModel
+import Synchronization
+
+/// The reactor's thread: it sleeps in epoll_wait(2) until a process ends, output comes, a deadline passes or a
+/// command is given.
+/// Nothing in here is touched by another thread, and nothing in here waits for anything else.
+final class ReactorLoop {
+  /// What a descriptor is watched for. With the attempt's serial it is its number in the queue.
+  enum Watched: UInt64 {
+    case command, timer, childDeath
+    case leader, output, secondOutput, cgroup, member
+  }
+
+  let parts: ReactorParts
+  private let queue: EventQueue
+  private let timer: Descriptor
+  private let null: Descriptor
+  private let shelf: LogShelf
+
+  var attempts: [UInt64: RunningAttempt] = [:]
+  private var timers = TimerQueue<Timer>()
+  private enum Timer: Hashable {
+    /// The one of its machine.
+    case attempt(UInt64)
+    /// Another look at its tree.
+    case check(UInt64)
+  }
+  private var armedDeadline: UInt64?
+  private var orphans = OrphanKeeper()
+  /// Attempts whose tree is to be looked for at the end of this turn: one look serves them all.
+  private var toCheck: [RunningAttempt] = []
+  private var hasChildDeaths = false
+  /// Cgroups without a process that could not be removed yet.
+  private var cgroupsToRemove: [Cgroup] = []
+  private var graceLimit: TimeSpan?
+  private var isStopping = false
+  private var stopped: (@Sendable () -> Void)?
+
+  init(_ parts: ReactorParts) throws(Failure) {
+    self.parts = parts
+    queue = try EventQueue()
+    timer = Descriptor(
+      try System.check("timerfd_create") {
+        timerfd_create(CLOCK_MONOTONIC, Int32(TFD_CLOEXEC | TFD_NONBLOCK))
+      })
+    null = try System.open("/dev/null", O_WRONLY)
+    shelf = LogShelf(path: parts.options.logs.path)
+    try watch(parts.reactor.wake, .command)
+    try watch(timer, .timer)
+    if parts.adoptsOrphans { try watch(parts.childDeaths, .childDeath) }
+  }
+
+  func run() {
+    while stopped == nil {
+      queue.wait(handle)
+      checkTrees()
+      setTimer()
+    }
+    for cgroup in cgroupsToRemove { cgroup.removeAll() }
+    stopped?()
+  }
+
+  // MARK: What is watched
+
+  private func watch(
+    _ descriptor: Descriptor, _ what: Watched, of serial: UInt64 = 0, _ interest: EventQueue.Interest = .readable
+  ) throws(Failure) {
+    try queue.add(descriptor, interest, number: serial << 8 | what.rawValue)
+  }
+
+  private func handle(_ number: UInt64) {
+    // Only numbers that `watch` made come back.
+    guard let what = Watched(rawValue: number & 0xFF) else { return }
+    switch what {
+    case .command:
+      System.take(from: parts.reactor.wake)
+      for command in parts.reactor.take() { perform(command) }
+    case .timer:
+      System.take(from: timer)
+      armedDeadline = nil
+      for timer in timers.due(at: System.monotonicNow()) {
+        switch timer {
+        case .attempt(let serial): attempts[serial].map(deadlinePassed)
+        case .check(let serial): attempts[serial].map(check)
+        }
+      }
+    case .childDeath:
+      System.take(from: parts.childDeaths)
+      hasChildDeaths = true
+    default:
+      // An attempt may have ended earlier in this turn.
+      guard let attempt = attempts[number >> 8] else { return }
+      switch what {
+      case .leader: leaderEnded(attempt)
+      case .output: copyOutput(attempt, 0)
+      case .secondOutput: copyOutput(attempt, 1)
+      case .cgroup: check(attempt)
+      default: memberEnded(attempt)
+      }
+    }
+  }
+
+  private func perform(_ command: Reactor.Command) {
+    switch command {
+    case .adopt(let spawned): adopt(spawned)
+    case .cancel(let serial): attempts[serial].map(cancel)
+    case .swept(let serial, let number, let sweep):
+      if let attempt = attempts[serial], attempt.sweep == number { swept(attempt, sweep) }
+    case .limitGrace(let span):
+      graceLimit = min(span, graceLimit ?? span)
+      for attempt in attempts.values { feed(attempt, .limitGrace(span)) }
+    case .abandonUnkillable:
+      isStopping = true
+      for attempt in attempts.values { feed(attempt, .stopping) }
+    case .stop(let done): stopped = done
+    }
+  }
+
+  private func setTimer() {
+    let next = timers.next()
+    guard next != armedDeadline else { return }
+    armedDeadline = next
+    var setting = itimerspec()
+    if let next {
+      // A deadline of 0 would disarm it.
+      let deadline = max(next, 1)
+      setting.it_value = timespec(tv_sec: Int(deadline / 1_000_000_000), tv_nsec: Int(deadline % 1_000_000_000))
+    }
+    unsafe timerfd_settime(timer.raw, Int32(TFD_TIMER_ABSTIME), &setting, nil)
+  }
+
+  // MARK: An attempt's life
+
+  private func adopt(_ spawned: SpawnedAttempt) {
+    let plan = spawned.launch.plan
+    let options = parts.options
+    let machine = AttemptMachine(
+      .init(
+        timeout: plan.timeout, killGrace: plan.killGrace, leftoverGrace: options.leftoverGrace,
+        unkillableAfter: options.unkillableAfter, abandonAfter: options.abandonAfter))
+    let attempt = RunningAttempt(spawned, machine: machine, shelf: shelf)
+    attempts[attempt.serial] = attempt
+    do throws(Failure) {
+      try watch(spawned.descriptor, .leader, of: attempt.serial, .readableOnce)
+      for (index, output) in spawned.outputs.enumerated() {
+        try watch(output.pipe, index == 0 ? .output : .secondOutput, of: attempt.serial)
+      }
+    } catch {
+      // The kernel has no memory, or the user's limit of watches is reached: a tree that cannot be watched
+      // must not run.
+      Kernel.signal(spawned.descriptor.raw, SIGKILL)
+      unwatchable(attempt, error)
+      return
+    }
+    feed(attempt, .started)
+    if let graceLimit { feed(attempt, .limitGrace(graceLimit)) }
+    if isStopping { feed(attempt, .stopping) }
+    if spawned.cancellation.isRequested { cancel(attempt) }
+  }
+
+  /// The one wait of this thread: for a child that was given KILL in its first moment.
+  private func unwatchable(_ attempt: RunningAttempt, _ failure: Failure) {
+    attempt.spawned.cgroup?.kill()
+    var entry = pollfd(fd: attempt.spawned.descriptor.raw, events: Int16(POLLIN), revents: 0)
+    unsafe poll(&entry, 1, 1000)
+    let error = ProcessError("cannot watch a process", failure)
+    finish(attempt, AttemptEnding(.spawnFailed, exitCode: 126, error: error.message, errno: error.errno))
+  }
+
+  private func cancel(_ attempt: RunningAttempt) {
+    // Where the leader has ended and this thread has not heard of it, its own ending counts.
+    leaderEnded(attempt)
+    feed(attempt, .cancel)
+  }
+
+  private func deadlinePassed(_ attempt: RunningAttempt) {
+    leaderEnded(attempt)
+    feed(attempt, .timer)
+  }
+
+  private func leaderEnded(_ attempt: RunningAttempt) {
+    guard attempt.usage == nil, case (var end, let usage)? = Kernel.end(of: attempt.spawned.descriptor) else { return }
+    attempt.usage = usage
+    if end.way == .killed(signal: Int(SIGKILL)), !attempt.machine.hasKilled {
+      end.forWantOfMemory =
+        attempt.spawned.cgroup?.hasRunOutOfMemory()
+        ?? (parts.outOfMemory.count() > attempt.spawned.outOfMemoryCount)
+    }
+    feed(attempt, .leaderEnded(end))
+  }
+
+  func feed(_ attempt: RunningAttempt, _ event: AttemptMachine.Event) {
+    for action in attempt.machine.handle(event) {
+      switch action {
+      case .arm(let span): timers.arm(.attempt(attempt.serial), at: Self.deadline(span))
+      case .hasten(let span):
+        let deadline = Self.deadline(span)
+        if let armed = timers.deadline(of: .attempt(attempt.serial)), armed > deadline {
+          timers.arm(.attempt(attempt.serial), at: deadline)
+        }
+      case .disarm: timers.disarm(.attempt(attempt.serial))
+      case .check: check(attempt)
+      case .terminate: end(attempt, .terminate)
+      case .kill: end(attempt, .kill)
+      case .reportUnkillable: attempt.launch.unkillable()
+      case .finish(let ending): finish(attempt, ending)
+      case .abandon: forget(attempt, nil)
+      }
+    }
+  }
+
+  private static func deadline(_ span: TimeSpan) -> UInt64 {
+    System.monotonicNow() + UInt64(max(span.milliseconds, 0)) * 1_000_000
+  }
+
+  // MARK: Output
+
+  private func copyOutput(_ attempt: RunningAttempt, _ index: Int) {
+    guard let pipe = attempt.outputs[index].pipe else { return }
+    if attempt.outputs[index].writer.copy(from: pipe, discard: null) == .ended { close(attempt, index) }
+    parts.board.grew(attempt.launch.key, attempt.outputs[index].stream, to: attempt.outputs[index].writer.end)
+  }
+
+  /// Takes what is still in the pipes. The tree is gone: who else holds a writing end is no concern of the job,
+  /// and is not waited for.
+  private func drain(_ attempt: RunningAttempt) {
+    for index in attempt.outputs.indices {
+      guard let pipe = attempt.outputs[index].pipe else { continue }
+      let most = attempt.outputs[index].writer.end + Self.largestPipe
+      while attempt.outputs[index].writer.copy(from: pipe, discard: null) == .moved,
+        attempt.outputs[index].writer.end < most
+      {}
+      close(attempt, index)
+    }
+  }
+
+  private func close(_ attempt: RunningAttempt, _ index: Int) {
+    if let pipe = attempt.outputs[index].pipe { queue.remove(pipe) }
+    attempt.outputs[index].pipe = nil
+  }
+
+  /// pipe(7): what an unprivileged process may make of a pipe.
+  private static let largestPipe: Int64 = 1 << 20
+
+  // MARK: The end
+
+  private func finish(_ attempt: RunningAttempt, _ ending: AttemptEnding) {
+    drain(attempt)
+    if let cgroup = attempt.spawned.cgroup, !attempt.hasRemovedCgroup { cgroupsToRemove.append(cgroup) }
+    cgroupsToRemove.removeAll { $0.remove() }
+    // Only now may its number, which is its session's too, be given to another process.
+    Kernel.reap(attempt.spawned.descriptor)
+    parts.spawner.leaders.withLock { _ = $0.remove(attempt.spawned.leader.pid) }
+    orphans.forget(attempt.serial)
+    forget(attempt, attempt.completed(ending))
+  }
+
+  private func forget(_ attempt: RunningAttempt, _ ending: AttemptEnding?) {
+    timers.disarm(.attempt(attempt.serial))
+    timers.disarm(.check(attempt.serial))
+    attempts[attempt.serial] = nil
+    for index in attempt.outputs.indices { close(attempt, index) }
+    if let events = attempt.cgroupEvents { queue.remove(events) }
+    parts.board.close(attempt.launch.key)
+    attempt.launch.end(ending)
+  }
+
+  // MARK: The tree
+
+  /// Finds out whether anything of the tree is left.
+  private func check(_ attempt: RunningAttempt) {
+    guard let cgroup = attempt.spawned.cgroup else {
+      if parts.adoptsOrphans {
+        toCheck.append(attempt)
+      } else {
+        sweep(attempt)
+      }
+      return
+    }
+    feed(attempt, isGone(cgroup, attempt) ? .treeGone : .treeRemains)
+  }
+
+  private func isGone(_ cgroup: Cgroup, _ attempt: RunningAttempt) -> Bool {
+    attempt.hasRemovedCgroup = cgroup.remove()
+    if attempt.hasRemovedCgroup { return true }
+    if attempt.cgroupEvents == nil, let events = try? cgroup.events() {
+      attempt.cgroupEvents = events
+      // Where it cannot be watched, the end of the next grace asks again.
+      try? watch(events, .cgroup, of: attempt.serial, .changed)
+    }
+    // Watched first, read then: a change in between is told.
+    guard let events = attempt.cgroupEvents, Cgroup.isPopulated(events) else {
+      cgroup.removeAll()
+      return true
+    }
+    // From Linux 6.19 on a process leaves its cgroup a moment after its end is told. Its list does not hold it
+    // any more.
+    return cgroup.processes().isEmpty
+  }
+
+  private func end(_ attempt: RunningAttempt, _ stage: SessionTree.Stage) {
+    attempt.stage = stage
+    guard let cgroup = attempt.spawned.cgroup else { return sweep(attempt) }
+    parts.treeThreads.submit { stage == .kill ? cgroup.kill() : cgroup.terminate() }
+  }
+
+  private func sweep(_ attempt: RunningAttempt) {
+    attempt.sweep += 1
+    timers.disarm(.check(attempt.serial))
+    let tree = SessionTree(
+      leader: attempt.spawned.leader, mark: attempt.spawned.mark, orphans: orphans.orphans(of: attempt.serial),
+      adoptsOrphans: parts.adoptsOrphans)
+    let (serial, number, stage, reactor) = (attempt.serial, attempt.sweep, attempt.stage, parts.reactor)
+    parts.treeThreads.submit { reactor.post(.swept(serial: serial, number: number, tree.sweep(stage))) }
+  }
+
+  private func swept(_ attempt: RunningAttempt, _ sweep: SessionTree.Sweep) {
+    attempt.members = sweep.living
+    attempt.membersAlive = 0
+    for member in sweep.living where (try? watch(member, .member, of: attempt.serial, .readableOnce)) != nil {
+      attempt.membersAlive += 1
+    }
+    // Where orphans come to this process its list of children is the better witness: in /proc a pass may miss
+    // what lives only for a moment.
+    let isGone = sweep.isEmpty && !parts.adoptsOrphans
+    if attempt.membersAlive == 0, !isGone {
+      // Nobody's end will tell: this looks, less and less often.
+      timers.arm(.check(attempt.serial), at: Self.deadline(.milliseconds(attempt.checkPause)))
+      attempt.checkPause = min(2 * attempt.checkPause, 1000)
+    }
+    feed(attempt, isGone ? .treeGone : .treeRemains)
+  }
+
+  private func memberEnded(_ attempt: RunningAttempt) {
+    attempt.membersAlive -= 1
+    if attempt.membersAlive == 0, attempt.usage != nil { check(attempt) }
+  }
+
+  /// The end of a turn: with one look at the orphans, which trees are gone.
+  private func checkTrees() {
+    guard parts.adoptsOrphans, hasChildDeaths || !toCheck.isEmpty else { return }
+    // Mostly the death was a leader's, and nobody is left to be reaped.
+    if !toCheck.isEmpty || jobq_wait_any(false) > 0 {
+      orphans.look(leaders: parts.spawner.leaders, attempts: attempts)
+    }
+    hasChildDeaths = false
+    let checked = toCheck
+    toCheck = []
+    for attempt in checked where attempts[attempt.serial] != nil {
+      if orphans.orphans(of: attempt.serial).isEmpty {
+        feed(attempt, .treeGone)
+      } else if attempt.stage == .look {
+        feed(attempt, .treeRemains)
+      } else {
+        sweep(attempt)
+      }
+    }
+  }
+}

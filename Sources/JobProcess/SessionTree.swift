@@ -1,0 +1,87 @@
+import Glibc
+
+/// The processes of an attempt where no cgroup holds them: the leader and its session, those that carry the mark,
+/// and all that descend from one of them.
+struct SessionTree: Sendable {
+  /// How far an attempt's end has come: what is done to each process that is found.
+  enum Stage: Int, Comparable, Sendable {
+    case look, terminate, kill
+
+    static func < (left: Stage, right: Stage) -> Bool { left.rawValue < right.rawValue }
+  }
+
+  /// Not yet reaped, so that neither its number nor its session's can be another's.
+  let leader: ProcessEntry
+  let mark: ProcessMark
+  /// Adopted orphans that are known to be of this tree.
+  var orphans: [ProcessEntry] = []
+  /// Whether orphans come to this process; else the mark is looked for in every process.
+  let adoptsOrphans: Bool
+
+  struct Sweep: Sendable {
+    /// Those that were alive, to be waited for; the leader is not among them.
+    var living: [Descriptor]
+    /// Whether the last pass met nobody new. Where it is not, a tree that forks faster than it can be
+    /// followed is to be met again.
+    var isComplete: Bool
+    var isEmpty: Bool { living.isEmpty && isComplete }
+  }
+
+  private static let mostPasses = 16
+
+  /// Does what the stage asks to every process of the tree, until a pass over /proc meets none that is new.
+  /// Blocks for some
+  /// milliseconds.
+  func sweep(_ stage: Stage) -> Sweep {
+    // The leader is not reaped: its group is the tree's own. This reaches at once what forks faster than it
+    // can be found.
+    if stage == .kill { kill(-leader.pid, SIGKILL) }
+    var met: [ProcessEntry: HeldProcess?] = [:]
+    var isComplete = false
+    for _ in 0..<Self.mostPasses where !isComplete {
+      let known = met.count
+      for entry in members(met: { meet($0, stage, &met) }) { meet(entry, stage, &met) }
+      isComplete = met.count == known
+    }
+    // Who was gone before it could be held may have left a child: it counts as met, and nobody waits for it.
+    return Sweep(living: met.compactMap { $0 == leader ? nil : $1?.descriptor }, isComplete: isComplete)
+  }
+
+  private func meet(_ entry: ProcessEntry, _ stage: Stage, _ met: inout [ProcessEntry: HeldProcess?]) {
+    guard met[entry] == nil else { return }
+    let process = HeldProcess(entry)
+    met[entry] = .some(process)
+    switch stage {
+    case .look: break
+    case .terminate: process?.terminate()
+    case .kill: process?.killWithGroup()
+    }
+  }
+
+  /// The living processes of the tree at this moment. `met` is told at once of those that need no other to be
+  /// recognised.
+  private func members(met: (ProcessEntry) -> Void) -> [ProcessEntry] {
+    let own = getpid()
+    var roots = Set(orphans + [leader])
+    let table = ProcessTable.read { entry in
+      guard entry.pid != own, entry.session == leader.pid || roots.contains(entry) || isMarked(entry, own) else {
+        return
+      }
+      roots.insert(entry)
+      met(entry)
+    }
+    var children: [pid_t: [ProcessEntry]] = [:]
+    for entry in table.values { children[entry.parent, default: []].append(entry) }
+    var members: Set<ProcessEntry> = []
+    // A root that is gone, or whose number another has by now, is not in the table.
+    var line = roots.compactMap { root in table[root.pid].flatMap { $0 == root ? $0 : nil } }
+    while let entry = line.popLast() {
+      if entry.pid != own, members.insert(entry).inserted { line += children[entry.pid] ?? [] }
+    }
+    return members.filter { !$0.isZombie }
+  }
+
+  private func isMarked(_ entry: ProcessEntry, _ own: pid_t) -> Bool {
+    (!adoptsOrphans || entry.parent == own) && ProcessTable.mark(of: entry.pid) == mark
+  }
+}

@@ -1,0 +1,192 @@
+import CJobProcess
+import FoundationEssentials
+import Glibc
+import JobModel
+import Synchronization
+
+/// Starts attempts, on threads of its own: each waits in the kernel until its child has called exec.
+final class Spawner: Sendable {
+  private let threads: WorkThreads
+  private let store: String
+  private let cgroups: CgroupParent?
+  private let outOfMemory: OutOfMemoryCounter
+  private let bootID: String
+  private let null: Descriptor
+  /// Null where the daemon's own are the host's.
+  private let openFiles: UInt64?
+  private let outOfMemoryScore: String?
+  /// The numbers of C's spawners that are free: as many as threads.
+  private let free: Mutex<[Int32]>
+  /// The leaders that are not reaped. A pid is in it, or announced (`jobq_is_spawning`), from before it can end.
+  let leaders = Mutex(Set<pid_t>())
+
+  private static let outOfMemorySampleAge: UInt64 = 250_000_000
+
+  init(
+    threads count: Int, store: String, cgroups: CgroupParent?, outOfMemory: OutOfMemoryCounter, bootID: String,
+    null: Descriptor, inherited: HostSettings
+  ) throws(Failure) {
+    threads = try WorkThreads(count, name: "jobq-spawn")
+    self.store = store
+    self.cgroups = cgroups
+    self.outOfMemory = outOfMemory
+    self.bootID = bootID
+    self.null = null
+    let own = HostSettings.current()
+    openFiles = own.openFiles == inherited.openFiles ? nil : inherited.openFiles
+    outOfMemoryScore = own.outOfMemoryScore == inherited.outOfMemoryScore ? nil : String(inherited.outOfMemoryScore)
+    var spawners: [Int32] = []
+    for _ in 0..<count { spawners.append(try System.check("mmap") { jobq_spawner_open() }) }
+    free = Mutex(spawners)
+  }
+
+  deinit { for spawner in free.withLock({ $0 }) { jobq_spawner_close(spawner) } }
+
+  /// Starts the attempt. `hand` takes the child over before anyone can wait for it; an attempt that does not
+  /// start is ended here.
+  func submit(
+    _ launch: Launch, _ cancellation: Cancellation, hand: @escaping @Sendable (SpawnedAttempt) -> Void,
+    failed: @escaping @Sendable (Launch, AttemptEnding) -> Void
+  ) {
+    threads.submit { [self] in
+      guard !cancellation.isRequested else { return failed(launch, AttemptEnding(.cancelled)) }
+      do throws(SpawnFailure) {
+        try start(launch, cancellation, hand)
+      } catch {
+        var ending = AttemptEnding(
+          .spawnFailed, exitCode: error.isNotFound ? 127 : 126, error: error.error.message, errno: error.error.errno)
+        ending.userSeconds = 0
+        ending.systemSeconds = 0
+        failed(launch, ending)
+      }
+    }
+  }
+
+  private struct SpawnFailure: Error {
+    var error: ProcessError
+    /// The program itself is not there.
+    var isNotFound = false
+  }
+
+  private func start(_ launch: Launch, _ cancellation: Cancellation, _ hand: (SpawnedAttempt) -> Void)
+    throws(SpawnFailure)
+  {
+    let plan = launch.plan
+    let mark = ProcessMark(store: store, key: launch.key)
+    let cgroup = cgroups?.cgroup(mark)
+    var outputs: [(stream: LogStream, pipe: Descriptor)] = []
+    var ends: [Descriptor] = []
+    let directory: Descriptor?
+    var tried = "cannot make the standard input"
+    do throws(Failure) {
+      ends.append(try plan.stdin.map(Self.inputFile) ?? null)
+      tried = "cannot make a pipe for the output"
+      for stream in launch.streams {
+        let pipe = try System.pipe()
+        outputs.append((stream, pipe.read))
+        ends.append(try pipe.write.aboveStandard())
+      }
+      if ends.count == 2 { ends.append(ends[1]) }
+      tried = "cannot make the cgroup \"\(cgroups?.path ?? "")/\(mark.cgroupName)\""
+      directory = try cgroup?.make()
+    } catch {
+      throw SpawnFailure(error: ProcessError(tried, error))
+    }
+
+    let spawner = free.withLock { $0.removeLast() }
+    defer { free.withLock { $0.append(spawner) } }
+    let count = outOfMemory.count(noOlderThan: Self.outOfMemorySampleAge)
+    do throws(SpawnFailure) {
+      let child = try spawn(plan, mark, ends, directory, spawner)
+      let leader =
+        ProcessTable.entry(child.pid)
+        ?? ProcessEntry(
+          pid: child.pid, parent: getpid(), group: child.pid, session: child.pid, startTime: 0, isZombie: false)
+      launch.started(StartedProcess(pid: child.pid, startTime: leader.startTime, bootID: bootID))
+      hand(
+        SpawnedAttempt(
+          launch: launch, cancellation: cancellation, leader: leader, descriptor: child.descriptor, mark: mark,
+          cgroup: cgroup, outputs: outputs, outOfMemoryCount: count))
+    } catch {
+      _ = cgroup?.remove()
+      throw error
+    }
+  }
+
+  private func spawn(
+    _ plan: AttemptPlan, _ mark: ProcessMark, _ ends: [Descriptor], _ cgroup: Descriptor?, _ spawner: Int32
+  ) throws(SpawnFailure) -> (pid: pid_t, descriptor: Descriptor) {
+    var environment = plan.env
+    environment[ProcessMark.variable] = mark.value
+    guard let program = plan.command.first, let directory = CStrings([plan.cwd]),
+      let programs = CStrings(Self.candidates(program, path: plan.env["PATH"])), let arguments = CStrings(plan.command),
+      let variables = CStrings(environment.map { "\($0)=\($1)" }), let score = CStrings([outOfMemoryScore ?? ""])
+    else {
+      throw SpawnFailure(
+        error: ProcessError("cannot run a command that is empty or holds a NUL", errno: EINVAL, call: "execve"))
+    }
+    var request = unsafe jobq_spawn()
+    unsafe request.programs = UnsafePointer(programs.pointers)
+    unsafe request.arguments = UnsafePointer(arguments.pointers)
+    unsafe request.environment = UnsafePointer(variables.pointers)
+    unsafe request.directory = UnsafePointer(directory.pointers[0])
+    unsafe request.umask = mode_t(plan.umask)
+    unsafe request.descriptors = (ends[0].raw, ends[1].raw, ends[2].raw)
+    unsafe request.cgroup = cgroup?.raw ?? -1
+    unsafe request.try_clone3 = cgroups?.bearsChildren ?? true
+    unsafe request.oom_score_adj = outOfMemoryScore == nil ? nil : UnsafePointer(score.pointers[0])
+    unsafe request.open_files = rlim_t(openFiles ?? UInt64.max)
+    let result = unsafe jobq_spawn(spawner, &request)
+    // What the request points to, and the descriptors, must last until here.
+    withExtendedLifetime((ends, cgroup)) {}
+    extendLifetime(programs)
+    extendLifetime(arguments)
+    extendLifetime(variables)
+    extendLifetime(directory)
+    extendLifetime(score)
+    guard result == 0 else {
+      let errno = unsafe request.failed_errno
+      switch unsafe request.failed_step {
+      case jobq_step_exec:
+        throw SpawnFailure(
+          error: ProcessError("cannot run \"\(program)\"", errno: errno, call: "execve"), isNotFound: errno == ENOENT)
+      case jobq_step_directory:
+        throw SpawnFailure(error: ProcessError("cannot enter \"\(plan.cwd)\"", errno: errno, call: "chdir"))
+      case let step:
+        throw SpawnFailure(error: ProcessError("cannot start a process", errno: errno, call: Self.call(at: step)))
+      }
+    }
+    let pid = unsafe request.pid
+    leaders.withLock { _ = $0.insert(pid) }
+    jobq_spawner_settle(spawner)
+    return (pid, unsafe Descriptor(request.pidfd))
+  }
+
+  private static func call(at step: jobq_step) -> String {
+    switch step {
+    case jobq_step_session: "setsid"
+    case jobq_step_cgroup: "cgroup.procs"
+    case jobq_step_oom_score: "oom_score_adj"
+    case jobq_step_open_files: "setrlimit"
+    case jobq_step_descriptors: "dup2"
+    default: "clone"
+    }
+  }
+
+  /// Where a program is looked for: as it is where it has a slash, else in each directory of the job's own PATH
+  /// (an empty one is the
+  /// working directory), by the rules of execvp(3).
+  static func candidates(_ program: String, path: String?) -> [String] {
+    if program.utf8.contains(UInt8(ascii: "/")) || program.isEmpty { return [program] }
+    return (path ?? "/bin:/usr/bin").split(separator: ":", omittingEmptySubsequences: false).map {
+      $0.isEmpty ? program : "\($0)/\(program)"
+    }
+  }
+
+  /// A file in memory that holds the input, opened anew for reading: nobody has to write while the job reads.
+  private static func inputFile(_ data: Data) throws(Failure) -> Descriptor {
+    let file = Descriptor(try System.check("memfd_create") { unsafe jobq_memory_file("jobq-stdin") })
+    try System.write(data, to: file)
+    return try System.open("/proc/self/fd/\(file.raw)", O_RDONLY).aboveStandard()
+  }
+}

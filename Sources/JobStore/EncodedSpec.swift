@@ -1,0 +1,73 @@
+import FoundationEssentials
+import JobModel
+import SQLite
+
+/// A job as it is put into the database: what costs time to encode is encoded by the caller, not by the one
+/// thread that writes.
+struct EncodedSpec: Sendable {
+  let spec: JobSpec
+  private let command: String?
+  private let env: String?
+  private let payload: String?
+
+  init(_ spec: JobSpec) throws(StoreError) {
+    self.spec = spec
+    env = spec.env.isEmpty ? nil : StringJSON.text(spec.env)
+    switch spec.work {
+    case .command(let words):
+      command = StringJSON.text(words)
+      payload = nil
+    case .payload(let value):
+      command = nil
+      payload = try JSONText.text(value)
+    }
+  }
+
+  /// Each dependency once; one that is named in both ways is an `after`.
+  var dependencies: [(id: JobID, kind: DependencyKind)] {
+    if spec.after.isEmpty, spec.afterAny.isEmpty { return [] }
+    var seen: Set<JobID> = []
+    return (spec.after.map { ($0, .after) } + spec.afterAny.map { ($0, .afterAny) }).filter {
+      seen.insert($0.0).inserted
+    }
+  }
+
+  /// Runs `Query.insertSpec`.
+  func insert(for id: JobID, by statement: Statement) throws(SQLiteError) {
+    statement.bind(id).bind(spec.name).bind(spec.cwd).bind(spec.umask.map(Int.init)).bind(spec.timeout)
+      .bind(spec.killGrace).bind(spec.retries).bind(spec.backoff.kind).bind(spec.backoff.base).bind(spec.backoff.max)
+      .bind(spec.backoff.jitter).bind(spec.retryOn).bind(spec.noRetryOn).bind(spec.splitOutput)
+      .bind(spec.submittedBy.map { Int($0.uid) }).bind(spec.submittedBy.map { Int($0.pid) })
+      .bind(command).bind(env).bind(payload)
+    if let stdin = spec.stdin { statement.bindBytes(stdin.bytes) } else { statement.bind(Int?.none) }
+    try statement.run()
+  }
+}
+
+/// How a job depends on another.
+enum DependencyKind: String, Sendable, SQLiteValue {
+  case after
+  case afterAny = "after_any"
+
+  func isSatisfied(by state: JobState) -> Bool { self == .afterAny ? state.hasEnded : state == .succeeded }
+}
+
+/// Any JSON as text.
+enum JSONText {
+  static func text(_ value: JSONValue) throws(StoreError) -> String {
+    do {
+      return String(decoding: try JSONEncoder().encode(value), as: UTF8.self)
+    } catch {
+      // JSON has no infinity, and nothing that came as JSON holds one.
+      throw StoreError(.storage(.failed), "a value cannot be written as JSON: \(error)")
+    }
+  }
+
+  static func value(_ text: String) throws(SQLiteError) -> JSONValue {
+    do {
+      return try JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))
+    } catch {
+      throw .corrupt("what should be JSON is not: \(error)", doing: "read a JSON value")
+    }
+  }
+}

@@ -1,0 +1,248 @@
+import FoundationEssentials
+import JobModel
+import SQLite
+
+/// What can be asked of the database, over one connection, for its thread. Whoever asks more than one question
+/// opens a transaction around them, so that the answers fit together.
+struct JobReader {
+  let statements: Statements
+
+  // MARK: Jobs
+
+  func row(_ id: JobID) throws(SQLiteError) -> JobRow? {
+    try statements[.findJob].bind(id).first { row throws(SQLiteError) in try JobRow(row) }
+  }
+
+  /// The job with its attempts; nil where there is none.
+  func job(_ id: JobID) throws(SQLiteError) -> Job? {
+    guard let row = try row(id) else { return nil }
+    return try job(row)
+  }
+
+  func job(_ row: JobRow) throws(SQLiteError) -> Job {
+    var job = try Job(row, spec(row))
+    job.attempts = try statements[.findAttempts].bind(row.id).all { row throws(SQLiteError) in try Attempt(row) }
+    return job
+  }
+
+  /// What the job is, without its standard input. `start` and `hold` are told by its row, not here.
+  func spec(_ row: JobRow) throws(SQLiteError) -> JobSpec {
+    let found = try statements[.findSpec].bind(row.id).first { columns throws(SQLiteError) in try JobSpec(row, columns)
+    }
+    guard var spec = found else { throw .corrupt("job \(row.id) has no spec", doing: Query.findSpec.sql) }
+    let labels = try statements[.findLabels].bind(row.id).all { row throws(SQLiteError) in
+      (try row.read(String.self), try row.read(String.self))
+    }
+    spec.labels = Dictionary(labels) { first, _ in first }
+    for (id, kind) in try dependencies(of: row.id) {
+      switch kind {
+      case .after: spec.after.append(id)
+      case .afterAny: spec.afterAny.append(id)
+      }
+    }
+    return spec
+  }
+
+  func stdin(of id: JobID) throws(SQLiteError) -> Data? {
+    let bytes = try statements[.findStdin].bind(id).first { row throws(SQLiteError) in
+      row.skipNull() ? nil : row.readBytes()
+    }
+    return (bytes ?? nil).map { Data($0) }
+  }
+
+  func dependencies(of id: JobID) throws(SQLiteError) -> [(JobID, DependencyKind)] {
+    try statements[.findDependencies].bind(id).all { row throws(SQLiteError) in (try row.read(), try row.read()) }
+  }
+
+  func state(of id: JobID) throws(SQLiteError) -> JobState? {
+    try statements[.findState].bind(id).first { row throws(SQLiteError) in try row.read() }
+  }
+
+  func leftovers() throws(SQLiteError) -> [Leftover] {
+    try statements[.findLeftovers].all { row throws(SQLiteError) in
+      var leftover = Leftover(
+        id: try row.read(), attempt: try row.read(), queue: try row.read(), startedAt: try row.read(), process: nil)
+      let pid = try row.read(Int?.self)
+      let startTime = try row.read(Int64?.self)
+      let bootID = try row.read(String?.self)
+      if let pid, let startTime, let bootID {
+        leftover.process = ProcessIdentity(
+          pid: Int32(truncatingIfNeeded: pid), startTime: UInt64(bitPattern: startTime), bootID: bootID)
+      }
+      return leftover
+    }
+  }
+
+  // MARK: Queues
+
+  func isPaused() throws(SQLiteError) -> Bool {
+    try statements[.isPaused].first { row throws(SQLiteError) in try row.read() } ?? false
+  }
+
+  func overview() throws(SQLiteError) -> StoreOverview {
+    StoreOverview(
+      paused: try isPaused(), queues: try statements[.queues].all { row throws(SQLiteError) in try QueueInfo(row) })
+  }
+
+  func queue(_ name: String) throws(SQLiteError) -> QueueInfo? {
+    try statements[.queue].bind(name).first { row throws(SQLiteError) in try QueueInfo(row) }
+  }
+
+  func total() throws(SQLiteError) -> Int {
+    try statements[.total].first { row throws(SQLiteError) in try row.read(Int?.self) ?? 0 } ?? 0
+  }
+
+  // MARK: Listings
+
+  /// Newest first. Each state that is asked for is a stream of its own in an index, and the streams are merged
+  /// here: no state, however full, is read beyond the page.
+  func jobs(_ filter: JobFilter) throws(SQLiteError) -> JobPage {
+    let limit = min(max(filter.limit, JobFilter.limits.lowerBound), JobFilter.limits.upperBound)
+    // One more than the page holds tells whether there is another.
+    let found = try ids(filter, before: filter.before ?? JobID(.max), limit: limit + 1)
+    let page = found.prefix(limit)
+    var jobs: [Job] = []
+    for id in page {
+      if let job = try job(id) { jobs.append(job) }
+    }
+    return JobPage(jobs: jobs, nextBefore: found.count > limit ? page.last : nil)
+  }
+
+  private func ids(_ filter: JobFilter, before: JobID, limit: Int) throws(SQLiteError) -> [JobID] {
+    if !filter.labels.isEmpty { return try labelled(filter, before: before, limit: limit) }
+    if filter.states.isEmpty, filter.queue == nil {
+      return try statements[.listAll].bind(before).bind(limit).all(Self.id)
+    }
+    let states = filter.states.isEmpty ? JobState.allCases : Array(filter.states)
+    var merged: [JobID] = []
+    for state in states {
+      let statement =
+        if let queue = filter.queue {
+          try statements[.listQueue].bind(before).bind(queue).bind(state).bind(limit)
+        } else {
+          try statements[.listState].bind(before).bind(state).bind(limit)
+        }
+      merged += try statement.all(Self.id)
+    }
+    return Array(merged.sorted(by: >).prefix(limit))
+  }
+
+  private func labelled(_ filter: JobFilter, before: JobID, limit: Int) throws(SQLiteError) -> [JobID] {
+    var others = filter.labels
+    // Any label leads; the least key makes it the same one for every page.
+    guard let key = others.keys.min(), let value = others.removeValue(forKey: key) else { return [] }
+    let states = filter.states.isEmpty ? nil : StringJSON.text(filter.states.map(\.rawValue))
+    return try statements[.listLabel].bind(before).bind(key).bind(value).bind(filter.queue).bind(states)
+      .bind(StringJSON.text(others)).bind(limit).all(Self.id)
+  }
+
+  private static func id(_ row: Statement) throws(SQLiteError) -> JobID { try row.read() }
+}
+
+// MARK: The model's types from their rows
+
+extension JobSpec {
+  /// Reads `Query.findSpec`, and from the job's row what stands there.
+  fileprivate init(_ job: JobRow, _ row: Statement) throws(SQLiteError) {
+    self.init(queue: job.queue, work: .command([]), killGrace: .zero, retries: 0, backoff: .standard)
+    priority = job.priority
+    onInterrupt = job.onInterrupt
+    uniqueKey = job.uniqueKey
+    name = try row.read()
+    cwd = try row.read()
+    umask = try row.read(Int?.self).map { UInt16(truncatingIfNeeded: $0) }
+    timeout = try row.read()
+    killGrace = try row.read()
+    retries = try row.read()
+    backoff = try Backoff(row)
+    retryOn = try row.read()
+    noRetryOn = try row.read()
+    splitOutput = try row.read()
+    let uid = try row.read(Int?.self)
+    let pid = try row.read(Int?.self)
+    if let uid, let pid {
+      submittedBy = Submitter(uid: UInt32(truncatingIfNeeded: uid), pid: Int32(truncatingIfNeeded: pid))
+    }
+    let command = try row.read(String?.self)
+    let env = try row.read(String?.self)
+    let payload = try row.read(String?.self)
+    if let env {
+      guard let variables = StringJSON.object(env) else {
+        throw .corrupt("the environment of job \(job.id) is not JSON", doing: row.sql)
+      }
+      self.env = variables
+    }
+    if let payload {
+      work = .payload(try JSONText.value(payload))
+    } else {
+      guard let words = command.flatMap(StringJSON.array) else {
+        throw .corrupt("the command of job \(job.id) is not JSON", doing: row.sql)
+      }
+      work = .command(words)
+    }
+  }
+}
+
+extension Backoff {
+  init(_ row: Statement) throws(SQLiteError) {
+    self.init(kind: try row.read(), base: try row.read(), max: try row.read(), jitter: try row.read())
+  }
+}
+
+extension Job {
+  fileprivate init(_ row: JobRow, _ spec: JobSpec) throws(SQLiteError) {
+    self.init(
+      id: row.id, state: row.state, queue: row.queue, priority: row.priority, createdAt: row.createdAt,
+      attempt: row.attempt, maxAttempts: row.maxAttempts, killGrace: spec.killGrace, backoff: spec.backoff,
+      onInterrupt: row.onInterrupt, splitOutput: spec.splitOutput, cancelling: row.cancelling)
+    name = spec.name
+    labels = spec.labels
+    switch spec.work {
+    case .command(let words): command = words
+    case .payload(let value): payload = value
+    }
+    cwd = spec.cwd
+    env = spec.env.mapValues { $0 }
+    umask = spec.umask.map { mask in
+      let digits = String(mask, radix: 8)
+      return String(repeating: "0", count: max(0, 3 - digits.count)) + digits
+    }
+    runAt = row.runAt
+    startedAt = row.startedAt
+    finishedAt = row.finishedAt
+    timeout = spec.timeout
+    retryOn = spec.retryOn
+    noRetryOn = spec.noRetryOn
+    uniqueKey = row.uniqueKey
+    after = spec.after
+    afterAny = spec.afterAny
+    exitCode = row.exitCode
+    signal = row.signal
+    outcome = row.outcome
+    error = row.error
+    if let text = row.result { result = try JSONText.value(text) }
+    submittedBy = spec.submittedBy
+  }
+}
+
+extension Attempt {
+  /// Reads `Query.findAttempts`.
+  fileprivate init(_ row: Statement) throws(SQLiteError) {
+    self.init(
+      attempt: try row.read(), startedAt: try row.read(), finishedAt: try row.read(), outcome: try row.read(),
+      exitCode: try row.read(), signal: try row.read(), error: try row.read(), userSeconds: try row.read(),
+      systemSeconds: try row.read(), maxRSSBytes: try row.read(), unkillable: try row.read())
+  }
+}
+
+extension QueueInfo {
+  /// Reads `Query.queue`.
+  fileprivate init(_ row: Statement) throws(SQLiteError) {
+    let name = try row.read(String.self)
+    let paused = try row.read(Bool.self)
+    let concurrency = try row.read(Int?.self)
+    var counts = StateCounts()
+    for state in JobState.allCases { counts[state] = try row.read() }
+    self.init(name: name, settings: QueueSettings(concurrency: concurrency, paused: paused), counts: counts)
+  }
+}

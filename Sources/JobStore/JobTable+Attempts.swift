@@ -1,0 +1,143 @@
+import JobModel
+import SQLite
+
+extension JobTable {
+  // MARK: Claims
+
+  /// The next job of a queue: what it is ordered by, and how its claim must be kept.
+  private struct Head {
+    var id: JobID
+    var priority: Int
+    var onInterrupt: OnInterrupt
+    var queue: String
+    /// How many more its queue may start; nil for no limit.
+    var room: Int?
+
+    func comes(before other: Head) -> Bool { priority != other.priority ? priority > other.priority : id < other.id }
+  }
+
+  /// Takes the best of the queues' heads, again and again: the cost goes with what is taken and the number of
+  /// queues, never with how much waits in them.
+  /// - Throws: `NeedsSync` where a job with another `on_interrupt` than `retry` would be taken in a transaction
+  ///   that is not synced: after a power cut nobody would know that it had been started.
+  func claim(_ request: ClaimRequest, isSynced: Bool, at moment: Moment) throws -> [ClaimedAttempt] {
+    guard request.limit > 0, try !reader.isPaused() else { return [] }
+    let ready = try statements[.readyQueues].all { row throws(SQLiteError) in try row.read(String.self) }
+    var heads: [Head] = []
+    for queue in ready {
+      if let head = try head(of: queue, room: request.room[queue]) { heads.append(head) }
+    }
+    var taken: [ClaimedAttempt] = []
+    while taken.count < request.limit, let best = heads.indices.min(by: { heads[$0].comes(before: heads[$1]) }) {
+      let head = heads[best]
+      guard isSynced || head.onInterrupt == .retry else { throw NeedsSync() }
+      taken.append(try start(head.id, at: moment))
+      if let next = try self.head(of: head.queue, room: head.room.map { $0 - 1 }) {
+        heads[best] = next
+      } else {
+        heads.remove(at: best)
+      }
+    }
+    return taken
+  }
+
+  private func head(of queue: String, room: Int?) throws(SQLiteError) -> Head? {
+    if let room, room <= 0 { return nil }
+    return try statements[.nextInQueue].bind(queue).first { row throws(SQLiteError) in
+      Head(id: try row.read(), priority: try row.read(), onInterrupt: try row.read(), queue: queue, room: room)
+    }
+  }
+
+  private func start(_ id: JobID, at moment: Moment) throws -> ClaimedAttempt {
+    let old = try find(id)
+    var row = old
+    row.start(at: moment)
+    try save(row, was: old, at: moment)
+    try statements[.insertAttempt].bind(id).bind(row.attempt).bind(run).bind(moment.wall).bind(moment.boot).run()
+    var spec = try reader.spec(row)
+    spec.stdin = try reader.stdin(of: id)
+    return ClaimedAttempt(id: id, attempt: row.attempt, spec: spec, startedAt: moment.wall)
+  }
+
+  // MARK: Notes
+
+  func noteProcess(_ id: JobID, attempt: Int, _ process: ProcessIdentity) throws(SQLiteError) {
+    try statements[.noteProcess].bind(Int(process.pid)).bind(Int64(bitPattern: process.startTime)).bind(process.bootID)
+      .bind(id).bind(attempt).run()
+  }
+
+  func noteUnkillable(_ id: JobID, attempt: Int) throws(SQLiteError) {
+    try statements[.noteUnkillable].bind(id).bind(attempt).run()
+  }
+
+  // MARK: Endings
+
+  func finish(_ id: JobID, attempt: Int, _ ending: AttemptEnding, result: String?, random: Double, at moment: Moment)
+    throws -> JobState
+  {
+    guard let row = try reader.row(id), row.state == .running, row.attempt == attempt else {
+      throw StoreError(
+        .staleAttempt(id, attempt),
+        "attempt \(attempt) of job \(id) is not the one that runs; its ending was not recorded")
+    }
+    return try conclude(row, ending, deaths: 0, result: result, random: random, at: moment)
+  }
+
+  /// An attempt that is not running any more needs no interruption: it is left out.
+  func interrupt(_ leftovers: [Leftover], at moment: Moment) throws {
+    for leftover in leftovers {
+      guard let row = try reader.row(leftover.id), row.state == .running, row.attempt == leftover.attempt else {
+        continue
+      }
+      let (cause, counts) = try cause(ofDeathUnder: row, at: moment)
+      let ending = AttemptEnding(.interrupted, error: cause)
+      _ = try conclude(row, ending, deaths: counts ? row.deaths + 1 : 0, result: nil, random: 0, at: moment)
+    }
+  }
+
+  /// - Parameter deaths: daemons that died under the job one after the other, this time included; 0 ends the
+  ///   row.
+  private func conclude(
+    _ old: JobRow, _ ending: AttemptEnding, deaths: Int, result: String?, random: Double, at moment: Moment
+  ) throws -> JobState {
+    var row = old
+    row.deaths = deaths
+    let step = try facts(of: row).next(after: ending, random: random)
+    row.conclude(ending, step, result: result, at: moment)
+    try statements[.endAttempt].bind(moment.wall).bind(row.outcome).bind(row.exitCode).bind(row.signal)
+      .bind(ending.error).bind(ending.userSeconds).bind(ending.systemSeconds).bind(ending.maxRSSBytes)
+      .bind(row.id).bind(row.attempt).run()
+    try save(row, was: old, outcome: ending.outcome, at: moment)
+    if row.state.hasEnded { try tellDependents(of: row, at: moment) }
+    return row.state
+  }
+
+  private func facts(of job: JobRow) throws(SQLiteError) -> AttemptFacts {
+    let facts = try statements[.findPolicy].bind(job.id).first { row throws(SQLiteError) in
+      AttemptFacts(
+        attempt: job.attempt, maxAttempts: job.maxAttempts, retries: try row.read(), backoff: try Backoff(row),
+        retryOn: try row.read(), noRetryOn: try row.read(), onInterrupt: job.onInterrupt, cancelling: job.cancelling,
+        deathsInARow: job.deaths)
+    }
+    guard let facts else { throw .corrupt("job \(job.id) has no spec", doing: Query.findPolicy.sql) }
+    return facts
+  }
+
+  /// How long after the start of an attempt the daemon's death may still be the attempt's doing.
+  private static let suspicion = TimeSpan.minutes(5)
+
+  /// Why an earlier daemon left the job running, and whether that counts as a death under it. The time of the
+  /// death is not known: that of the recovery stands for it, so that a daemon that nobody restarts blames no
+  /// job.
+  private func cause(ofDeathUnder job: JobRow, at moment: Moment) throws(SQLiteError) -> (String, counts: Bool) {
+    let start = try statements[.findStart].bind(job.id).bind(job.attempt).first { row throws(SQLiteError) in
+      (
+        run: try row.read(Int64.self), boot: try row.read(Int64.self), bootID: try row.read(String?.self),
+        wasStopping: try row.read(Bool?.self) ?? true
+      )
+    }
+    guard let start, start.bootID == bootID else { return ("the host went down under it", false) }
+    if start.wasStopping { return ("jobqd stopped under it", false) }
+    return ("jobqd died under it", moment.boot - start.boot <= Self.suspicion.milliseconds)
+  }
+}

@@ -1,0 +1,108 @@
+import JobModel
+import SQLite
+
+/// What can be done to the jobs in the database, within the transaction that is open. It belongs to the
+/// writer's thread.
+///
+/// Every change of a job's state goes through `add`, `save` or `drop`, which note it in `changes`: what is told
+/// to the world, and what the queues' counts are kept from, is the same list.
+final class JobTable {
+  /// A claim met jobs that may only start once their claim is on the disk: it is made again in a synced
+  /// transaction.
+  struct NeedsSync: Error {}
+
+  let statements: Statements
+  let reader: JobReader
+  /// This life of the daemon, in `runs`.
+  let run: Int64
+  let bootID: String
+  /// Of the transaction so far, in order.
+  private(set) var changes: [JobChange] = []
+  /// How many of `changes` the queues' counts have.
+  private var counted = 0
+
+  init(_ statements: Statements, run: Int64, bootID: String) {
+    self.statements = statements
+    self.run = run
+    self.bootID = bootID
+    reader = JobReader(statements: statements)
+  }
+
+  /// Forgets the changes from `count` on: their request has been rolled back.
+  func rollBack(to count: Int) {
+    changes.removeSubrange(count...)
+    counted = min(counted, count)
+  }
+
+  /// Gives the transaction's changes away and begins anew.
+  func takeChanges() -> [JobChange] {
+    defer { (changes, counted) = ([], 0) }
+    return changes
+  }
+
+  // MARK: Rows
+
+  /// - Throws: `StoreError.noSuchJob`.
+  func find(_ id: JobID) throws -> JobRow {
+    guard let row = try reader.row(id) else { throw StoreError.noSuchJob(id) }
+    return row
+  }
+
+  func add(_ row: JobRow, at moment: Moment) throws(SQLiteError) -> JobID {
+    try row.insert(by: statements[.insertJob])
+    let id = JobID(statements.connection.lastInsertedRow)
+    changes.append(JobChange(id: id, queue: row.queue, from: nil, to: row.state, attempt: 0, at: moment.wall))
+    return id
+  }
+
+  /// - Parameter outcome: of the attempt that this change ended.
+  func save(_ row: JobRow, was old: JobRow, outcome: Outcome? = nil, at moment: Moment) throws(SQLiteError) {
+    try row.save(by: statements[.saveJob])
+    guard row.state != old.state || row.cancelling != old.cancelling else { return }
+    changes.append(
+      JobChange(
+        id: row.id, queue: row.queue, from: old.state, to: row.state, attempt: row.attempt, at: moment.wall,
+        outcome: outcome, cancelling: row.cancelling))
+  }
+
+  func drop(_ row: JobRow, at moment: Moment) throws(SQLiteError) {
+    try statements[.removeJob].bind(row.id).run()
+    changes.append(
+      JobChange(id: row.id, queue: row.queue, from: row.state, to: nil, attempt: row.attempt, at: moment.wall))
+  }
+
+  // MARK: Counts
+
+  /// Brings the queues' counts up to the changes. Called at the end of each request, so that the next one reads
+  /// true counts.
+  func count() throws(SQLiteError) {
+    guard counted < changes.count else { return }
+    var queue = changes[counted].queue
+    var moves: [String: [JobState: Int]] = [:]
+    var current: [JobState: Int] = [:]
+    for change in changes[counted...] {
+      if change.queue != queue {
+        moves[queue, default: [:]].merge(current, uniquingKeysWith: +)
+        (queue, current) = (change.queue, [:])
+      }
+      if let from = change.from { current[from, default: 0] -= 1 }
+      if let to = change.to { current[to, default: 0] += 1 }
+    }
+    moves[queue, default: [:]].merge(current, uniquingKeysWith: +)
+    for (queue, move) in moves where move.values.contains(where: { $0 != 0 }) {
+      if try !add(move, to: queue) {
+        try statements[.addQueue].bind(queue).run()
+        _ = try add(move, to: queue)
+      }
+    }
+    counted = changes.count
+  }
+
+  /// False where there is no such queue yet.
+  private func add(_ move: [JobState: Int], to queue: String) throws(SQLiteError) -> Bool {
+    let statement = try statements[.addToQueue]
+    for state in JobState.allCases { statement.bind(move[state] ?? 0) }
+    try statement.bind(queue).run()
+    return statements.connection.changes > 0
+  }
+}

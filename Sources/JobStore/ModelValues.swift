@@ -1,0 +1,34 @@
+import JobModel
+import SQLite
+
+// How the model's types stand in the database: states and outcomes as the words of the API, times in
+// milliseconds.
+
+extension JobID: SQLiteValue {}
+extension JobState: SQLiteValue {}
+extension Outcome: SQLiteValue {}
+extension OnInterrupt: SQLiteValue {}
+extension Backoff.Kind: SQLiteValue {}
+
+extension Timestamp: SQLiteValue {
+  func bind(to statement: Statement) { milliseconds.bind(to: statement) }
+  static func read(from statement: Statement) throws(SQLiteError) -> Timestamp {
+    Timestamp(milliseconds: try Int64.read(from: statement))
+  }
+}
+
+extension TimeSpan: SQLiteValue {
+  func bind(to statement: Statement) { milliseconds.bind(to: statement) }
+  static func read(from statement: Statement) throws(SQLiteError) -> TimeSpan {
+    TimeSpan(milliseconds: try Int64.read(from: statement))
+  }
+}
+
+extension ExitCodes: SQLiteValue {
+  func bind(to statement: Statement) { description.bind(to: statement) }
+  static func read(from statement: Statement) throws(SQLiteError) -> ExitCodes {
+    let text = try String.read(from: statement)
+    guard let codes = ExitCodes(text) else { throw .corrupt("\(text) are no exit codes", doing: statement.sql) }
+    return codes
+  }
+}

@@ -1,0 +1,250 @@
+import SQLite
+
+/// Every statement that runs while the store is open, in one place: the tests hold the plan of each against an
+/// index.
+enum Query: Int, CaseIterable {
+  // Transactions
+  case begin, beginRead, commit, rollback, savepoint, release, rollbackTo
+  // The store
+  case identity, isPaused, setPaused, probe, noteStopping
+  // Jobs
+  case findJob, insertJob, saveJob, removeJob
+  case findSpec, findPolicy, findStdin, insertSpec
+  case findLabels, insertLabel
+  case findUnique, findRequest, insertRequest
+  // Dependencies
+  case findState, findDependencies, insertDependency, findWaiting, findCancelledBy, findLiveDependent
+  case resolveDependency, resolveDependencies, reopenDependency
+  // Attempts
+  case findAttempts, insertAttempt, endAttempt, noteProcess, noteUnkillable, findLeftovers, findStart
+  // Claims and time
+  case readyQueues, nextInQueue, dueByWall, dueByBoot, nextWall, nextBoot
+  // Queues
+  case queues, queue, addToQueue, addQueue, setQueue
+  // Listings
+  case listAll, listState, listQueue, listLabel
+  // Retention
+  case total, expired, oldestEnded, freePages, pages, shrink
+}
+
+extension Query {
+  private static let jobColumns = """
+    id, state, queue, kind, priority, created_at, run_at, due_wall, due_boot, pending, started_at, finished_at, \
+    attempt, max_attempts, deaths, cancelling, cancelled_by, on_interrupt, unique_key, exit_code, signal, outcome, \
+    error, result
+    """
+  private static let specColumns = """
+    name, cwd, umask, timeout, kill_grace, retries, backoff_kind, backoff_base, backoff_max, backoff_jitter, retry_on, \
+    no_retry_on, split_output, uid, pid, command, env, payload
+    """
+  private static let queueColumns = """
+    name, paused, concurrency, held, blocked, scheduled, queued, running, succeeded, failed, cancelled
+    """
+  /// No live job depends on it.
+  private static let isFree = """
+    NOT EXISTS (SELECT 1 FROM dependencies d CROSS JOIN jobs l WHERE d.depends_on = jobs.id AND l.id = d.job_id AND \
+    l.finished_at IS NULL)
+    """
+
+  var sql: String {
+    switch self {
+    case .begin: "BEGIN IMMEDIATE"
+    case .beginRead: "BEGIN"
+    case .commit: "COMMIT"
+    case .rollback: "ROLLBACK"
+    case .savepoint: "SAVEPOINT request"
+    case .release: "RELEASE request"
+    case .rollbackTo: "ROLLBACK TO request"
+
+    case .identity: "SELECT identity FROM store WHERE id = 1"
+    case .isPaused: "SELECT paused FROM store WHERE id = 1"
+    case .setPaused: "UPDATE store SET paused = ? WHERE id = 1"
+    case .probe: "UPDATE store SET probes = probes + 1 WHERE id = 1"
+    case .noteStopping: "UPDATE runs SET stopping = 1 WHERE run = ?"
+
+    case .findJob: "SELECT \(Self.jobColumns) FROM jobs WHERE id = ?"
+    case .insertJob:
+      """
+      INSERT INTO jobs (state, queue, kind, priority, created_at, run_at, due_wall, due_boot, pending, finished_at, \
+      attempt, max_attempts, cancelled_by, on_interrupt, unique_key, error) VALUES \
+      (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      """
+    case .saveJob:
+      """
+      UPDATE jobs SET state = ?, run_at = ?, due_wall = ?, due_boot = ?, pending = ?, started_at = ?, finished_at = ?, \
+      attempt = ?, max_attempts = ?, deaths = ?, cancelling = ?, cancelled_by = ?, exit_code = ?, signal = ?, \
+      outcome = ?, error = ?, result = ? WHERE id = ?
+      """
+    // What hangs on it goes with it: ON DELETE CASCADE.
+    case .removeJob: "DELETE FROM jobs WHERE id = ?"
+
+    case .findSpec: "SELECT \(Self.specColumns) FROM specs WHERE job_id = ?"
+    case .findPolicy:
+      """
+      SELECT retries, backoff_kind, backoff_base, backoff_max, backoff_jitter, retry_on, no_retry_on FROM specs \
+      WHERE job_id = ?
+      """
+    case .findStdin: "SELECT stdin FROM specs WHERE job_id = ?"
+    case .insertSpec:
+      """
+      INSERT INTO specs (job_id, \(Self.specColumns), stdin) VALUES \
+      (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      """
+
+    case .findLabels: "SELECT key, value FROM labels WHERE job_id = ?"
+    case .insertLabel: "INSERT INTO labels (job_id, key, value) VALUES (?, ?, ?)"
+
+    case .findUnique:
+      "SELECT id FROM jobs WHERE unique_key = ? AND unique_key IS NOT NULL AND finished_at IS NULL"
+    case .findRequest: "SELECT job_id FROM requests WHERE request_id = ? AND at > ?"
+    case .insertRequest:
+      """
+      INSERT INTO requests (request_id, job_id, at) VALUES (?, ?, ?) \
+      ON CONFLICT (request_id) DO UPDATE SET job_id = excluded.job_id, at = excluded.at
+      """
+
+    case .findState: "SELECT state FROM jobs WHERE id = ?"
+    case .findDependencies: "SELECT depends_on, kind FROM dependencies WHERE job_id = ?"
+    case .insertDependency: "INSERT INTO dependencies (job_id, depends_on, kind, resolved) VALUES (?, ?, ?, ?)"
+    // The live jobs that wait for it.
+    case .findWaiting:
+      """
+      SELECT d.job_id, d.kind FROM dependencies d CROSS JOIN jobs l \
+      WHERE d.depends_on = ? AND d.resolved = 0 AND l.id = d.job_id AND l.finished_at IS NULL ORDER BY d.job_id
+      """
+    case .findCancelledBy:
+      """
+      SELECT d.job_id FROM dependencies d CROSS JOIN jobs l \
+      WHERE d.depends_on = ?1 AND l.id = d.job_id AND l.cancelled_by = ?1 ORDER BY d.job_id
+      """
+    case .findLiveDependent:
+      """
+      SELECT d.job_id FROM dependencies d CROSS JOIN jobs l \
+      WHERE d.depends_on = ? AND l.id = d.job_id AND l.finished_at IS NULL LIMIT 1
+      """
+    case .resolveDependency: "UPDATE dependencies SET resolved = 1 WHERE job_id = ? AND depends_on = ?"
+    case .resolveDependencies: "UPDATE dependencies SET resolved = 1 WHERE job_id = ?"
+    case .reopenDependency: "UPDATE dependencies SET resolved = 0 WHERE job_id = ? AND depends_on = ?"
+
+    case .findAttempts:
+      """
+      SELECT attempt, started_at, finished_at, outcome, exit_code, signal, error, user_seconds, system_seconds, \
+      max_rss_bytes, unkillable FROM attempts WHERE job_id = ? ORDER BY attempt
+      """
+    case .insertAttempt:
+      "INSERT INTO attempts (job_id, attempt, run, started_at, started_boot) VALUES (?, ?, ?, ?, ?)"
+    case .endAttempt:
+      """
+      UPDATE attempts SET finished_at = ?, outcome = ?, exit_code = ?, signal = ?, error = ?, user_seconds = ?, \
+      system_seconds = ?, max_rss_bytes = ? WHERE job_id = ? AND attempt = ?
+      """
+    case .noteProcess:
+      """
+      UPDATE attempts SET pid = ?, start_time = ?, boot_id = ? WHERE job_id = ? AND attempt = ? AND finished_at IS NULL
+      """
+    case .noteUnkillable:
+      "UPDATE attempts SET unkillable = 1 WHERE job_id = ? AND attempt = ? AND finished_at IS NULL"
+    case .findLeftovers:
+      """
+      SELECT j.id, j.attempt, j.queue, a.started_at, a.pid, a.start_time, a.boot_id FROM jobs j CROSS JOIN attempts a \
+      WHERE j.state = 'running' AND a.job_id = j.id AND a.attempt = j.attempt ORDER BY j.id
+      """
+    // Where and when an attempt started, for a death to be judged.
+    case .findStart:
+      """
+      SELECT a.run, a.started_boot, r.boot_id, r.stopping FROM attempts a LEFT JOIN runs r ON r.run = a.run \
+      WHERE a.job_id = ? AND a.attempt = ?
+      """
+
+    // INDEXED BY where SQLite might take an index by state alone, and sort: it then refuses the statement if
+    // the index is not there.
+    case .readyQueues: "SELECT name FROM queues WHERE queued > 0 AND paused = 0"
+    case .nextInQueue:
+      """
+      SELECT id, priority, on_interrupt FROM jobs INDEXED BY jobs_claim \
+      WHERE state = 'queued' AND kind = 'command' AND queue = ? ORDER BY priority DESC, id LIMIT 1
+      """
+    case .dueByWall:
+      """
+      SELECT id FROM jobs INDEXED BY jobs_due_wall WHERE state = 'scheduled' AND due_wall <= ? \
+      ORDER BY due_wall LIMIT ?
+      """
+    case .dueByBoot:
+      """
+      SELECT id FROM jobs INDEXED BY jobs_due_boot WHERE state = 'scheduled' AND due_boot <= ? \
+      ORDER BY due_boot LIMIT ?
+      """
+    case .nextWall:
+      """
+      SELECT due_wall FROM jobs INDEXED BY jobs_due_wall WHERE state = 'scheduled' AND due_wall IS NOT NULL \
+      ORDER BY due_wall LIMIT 1
+      """
+    case .nextBoot:
+      """
+      SELECT due_boot FROM jobs INDEXED BY jobs_due_boot WHERE state = 'scheduled' AND due_boot IS NOT NULL \
+      ORDER BY due_boot LIMIT 1
+      """
+
+    case .queues: "SELECT \(Self.queueColumns) FROM queues ORDER BY name"
+    case .queue: "SELECT \(Self.queueColumns) FROM queues WHERE name = ?"
+    case .addToQueue:
+      """
+      UPDATE queues SET held = held + ?, blocked = blocked + ?, scheduled = scheduled + ?, queued = queued + ?, \
+      running = running + ?, succeeded = succeeded + ?, failed = failed + ?, cancelled = cancelled + ? WHERE name = ?
+      """
+    case .addQueue: "INSERT INTO queues (name) VALUES (?) ON CONFLICT DO NOTHING"
+    case .setQueue: "UPDATE queues SET paused = ?, concurrency = ? WHERE name = ?"
+
+    case .listAll: "SELECT id FROM jobs WHERE id < ? ORDER BY id DESC LIMIT ?"
+    case .listState: "SELECT id FROM jobs WHERE id < ? AND state = ? ORDER BY id DESC LIMIT ?"
+    case .listQueue: "SELECT id FROM jobs WHERE id < ? AND queue = ? AND state = ? ORDER BY id DESC LIMIT ?"
+    // By one label; what else is asked for is looked at on the way: a queue (4), states as a JSON array (5),
+    // further labels as an object (6).
+    case .listLabel:
+      """
+      SELECT l.job_id FROM labels l CROSS JOIN jobs j WHERE l.job_id < ? AND l.key = ? AND l.value = ? \
+      AND j.id = l.job_id AND (?4 IS NULL OR j.queue = ?4) AND (?5 IS NULL OR instr(?5, '"' || j.state || '"')) \
+      AND NOT EXISTS \
+      (SELECT 1 FROM json_each(?6) w WHERE NOT EXISTS \
+      (SELECT 1 FROM labels m WHERE m.job_id = l.job_id AND m.key = w.key AND m.value = w.value)) \
+      ORDER BY l.job_id DESC LIMIT ?7
+      """
+
+    case .total:
+      "SELECT sum(held + blocked + scheduled + queued + running + succeeded + failed + cancelled) FROM queues"
+    case .expired:
+      """
+      SELECT id FROM jobs INDEXED BY jobs_ended WHERE state = ? AND finished_at IS NOT NULL AND finished_at <= ? \
+      AND \(Self.isFree) ORDER BY finished_at LIMIT ?
+      """
+    case .oldestEnded:
+      """
+      SELECT id, finished_at FROM jobs INDEXED BY jobs_ended WHERE state = ? AND finished_at IS NOT NULL \
+      AND \(Self.isFree) ORDER BY finished_at LIMIT ?
+      """
+    case .freePages: "PRAGMA freelist_count"
+    case .pages: "PRAGMA page_count"
+    case .shrink: "PRAGMA incremental_vacuum(256)"
+    }
+  }
+}
+
+/// The statements of one connection, each prepared once, when it is first used. For the connection's thread.
+final class Statements {
+  let connection: Connection
+  private var prepared: [Statement?]
+
+  init(_ connection: Connection) {
+    self.connection = connection
+    prepared = Array(repeating: nil, count: Query.allCases.count)
+  }
+
+  subscript(query: Query) -> Statement {
+    get throws(SQLiteError) {
+      if let statement = prepared[query.rawValue] { return statement }
+      let statement = try connection.prepare(query.sql, isKept: true)
+      prepared[query.rawValue] = statement
+      return statement
+    }
+  }
+}

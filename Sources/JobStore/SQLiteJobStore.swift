@@ -1,0 +1,196 @@
+package import JobModel
+import SQLite
+
+/// The store in one SQLite file, for one daemon on one machine.
+///
+/// Three threads of its own do what may block: one that writes, and two that read (each with a connection).
+/// Calls hand their request over and wait; see `Writer` for how they are committed.
+package final class SQLiteJobStore: JobStore {
+  package let identity: String
+  private let path: String
+  private let signals: StoreSignals
+  private let writes: Inbox<WriteRequest>
+  private let reads: Inbox<ReadRequest>
+  private let readersEnded: Gate
+  private let writerEnded: Gate
+
+  /// A question to a reader, or word that it could not be asked.
+  struct ReadRequest: Sendable {
+    var perform: @Sendable (Result<JobReader, StoreError>) -> Void
+  }
+
+  static let readers = 2
+
+  init(
+    identity: String, path: String, signals: StoreSignals, writes: Inbox<WriteRequest>, reads: Inbox<ReadRequest>,
+    readersEnded: Gate, writerEnded: Gate
+  ) {
+    self.identity = identity
+    self.path = path
+    self.signals = signals
+    self.writes = writes
+    self.reads = reads
+    self.readersEnded = readersEnded
+    self.writerEnded = writerEnded
+  }
+
+  deinit {
+    signals.noteClosing()
+    reads.close()
+    writes.close()
+  }
+
+  package func onCommit(_ observer: @escaping @Sendable ([JobChange]) -> Void) { signals.observe(observer) }
+
+  package func close() async {
+    signals.noteClosing()
+    // The readers first, so that nothing is in the way of the last checkpoint.
+    reads.close()
+    await readersEnded.wait()
+    writes.close()
+    await writerEnded.wait()
+  }
+
+  // MARK: Asking the threads
+
+  /// Does something in the next transaction, and waits until that has been committed.
+  private func write<Value: Sendable>(
+    isSynced: Bool = true, weight: Int = 1,
+    _ body: @escaping @Sendable (_ table: JobTable, _ isSynced: Bool) throws -> Value
+  ) async throws(StoreError) -> Value {
+    let result: Result<Value, StoreError> = await withCheckedContinuation { continuation in
+      let request = WriteRequest(isSynced: isSynced, weight: weight) { table, isSynced in
+        let value = try body(table, isSynced)
+        return { continuation.resume(returning: .success(value)) }
+      } fail: {
+        continuation.resume(returning: .failure($0))
+      }
+      if !writes.post(request) { continuation.resume(returning: .failure(.closed(path))) }
+    }
+    return try result.get()
+  }
+
+  /// Leaves something for the next transaction; nobody waits for it.
+  private func note(_ body: @escaping @Sendable (JobTable) throws -> Void) {
+    let request = WriteRequest(isSynced: false) { table, _ in
+      try body(table)
+      return {}
+    } fail: { _ in
+    }
+    _ = writes.post(request)
+  }
+
+  /// Asks within one read transaction.
+  private func read<Value: Sendable>(_ body: @escaping @Sendable (JobReader) throws -> Value)
+    async throws(StoreError) -> Value
+  {
+    let result: Result<Value, StoreError> = await withCheckedContinuation { continuation in
+      let request = ReadRequest { [path, signals] reader in
+        continuation.resume(returning: reader.flatMap { Self.answer(body, $0, path, signals) })
+      }
+      if !reads.post(request) { continuation.resume(returning: .failure(.closed(path))) }
+    }
+    return try result.get()
+  }
+
+  private static func answer<Value>(
+    _ body: (JobReader) throws -> Value, _ reader: JobReader, _ path: String, _ signals: StoreSignals
+  ) -> Result<Value, StoreError> {
+    do {
+      try reader.statements[.beginRead].run()
+      let value = try body(reader)
+      try reader.statements[.commit].run()
+      return .success(value)
+    } catch {
+      if !reader.statements.connection.isAutocommit { try? reader.statements[.rollback].run() }
+      guard let error = error as? SQLiteError else {
+        return .failure(error as? StoreError ?? StoreError(.storage(.failed), "\(path): \(error)"))
+      }
+      let told = StoreError.storage(error, path)
+      if error.isDamage { signals.note(damage: told) }
+      return .failure(told)
+    }
+  }
+}
+
+// MARK: - The protocol's calls
+
+extension SQLiteJobStore {
+  package func enqueue(_ specs: [JobSpec], at moment: Moment) async throws(StoreError) -> [Enqueued] {
+    var encoded: [EncodedSpec] = []
+    encoded.reserveCapacity(specs.count)
+    for spec in specs { encoded.append(try EncodedSpec(spec)) }
+    let all = encoded
+    return try await write(weight: all.count) { table, _ in try table.enqueue(all, at: moment) }
+  }
+
+  package func job(_ id: JobID) async throws(StoreError) -> Job? { try await read { try $0.job(id) } }
+  package func jobs(_ filter: JobFilter) async throws(StoreError) -> JobPage { try await read { try $0.jobs(filter) } }
+  package func overview() async throws(StoreError) -> StoreOverview { try await read { try $0.overview() } }
+
+  package func cancel(_ id: JobID, at moment: Moment) async throws(StoreError) -> Job {
+    try await write { table, _ in try table.cancel(id, at: moment) }
+  }
+
+  package func hold(_ id: JobID, at moment: Moment) async throws(StoreError) -> Job {
+    try await write { table, _ in try table.hold(id, at: moment) }
+  }
+
+  package func release(_ id: JobID, at moment: Moment) async throws(StoreError) -> Job {
+    try await write { table, _ in try table.release(id, at: moment) }
+  }
+
+  package func retry(_ id: JobID, withDependents: Bool, at moment: Moment) async throws(StoreError) -> Job {
+    try await write { table, _ in try table.retry(id, withDependents: withDependents, at: moment) }
+  }
+
+  package func remove(_ id: JobID, at moment: Moment) async throws(StoreError) {
+    try await write { table, _ in try table.remove(id, at: moment) }
+  }
+
+  package func update(queue: String, _ patch: QueuePatch) async throws(StoreError) -> QueueInfo {
+    try await write { table, _ in try table.update(queue: queue, patch) }
+  }
+
+  package func setPaused(_ paused: Bool) async throws(StoreError) {
+    try await write { table, _ in try table.setPaused(paused) }
+  }
+
+  package func claim(_ request: ClaimRequest, at moment: Moment) async throws(StoreError) -> [ClaimedAttempt] {
+    try await write(isSynced: false) { table, isSynced in try table.claim(request, isSynced: isSynced, at: moment) }
+  }
+
+  package func noteProcess(_ id: JobID, attempt: Int, _ process: ProcessIdentity) {
+    note { try $0.noteProcess(id, attempt: attempt, process) }
+  }
+
+  package func noteUnkillable(_ id: JobID, attempt: Int) { note { try $0.noteUnkillable(id, attempt: attempt) } }
+
+  package func finish(_ id: JobID, attempt: Int, _ ending: AttemptEnding, random: Double, at moment: Moment)
+    async throws(StoreError) -> JobState
+  {
+    var result: String?
+    if let value = ending.result { result = try JSONText.text(value) }
+    let text = result
+    return try await write { table, _ in
+      try table.finish(id, attempt: attempt, ending, result: text, random: random, at: moment)
+    }
+  }
+
+  package func promoteDue(at moment: Moment, limit: Int) async throws(StoreError) -> DueReport {
+    try await write(isSynced: false) { table, _ in try table.promoteDue(at: moment, limit: limit) }
+  }
+
+  package func leftovers() async throws(StoreError) -> [Leftover] { try await read { try $0.leftovers() } }
+
+  package func interrupt(_ leftovers: [Leftover], at moment: Moment) async throws(StoreError) {
+    try await write(weight: leftovers.count) { table, _ in try table.interrupt(leftovers, at: moment) }
+  }
+
+  package func noteStopping() async throws(StoreError) { try await write { table, _ in try table.noteStopping() } }
+  package func probe() async throws(StoreError) { try await write { table, _ in try table.probe() } }
+
+  package func prune(_ policy: RetentionPolicy, at moment: Moment, limit: Int) async throws(StoreError) -> PruneReport {
+    try await write { table, _ in try table.prune(policy, at: moment, limit: limit) }
+  }
+}

@@ -1,0 +1,111 @@
+import Glibc
+
+/// The directory in which all of a daemon's state lives, and the names in it.
+struct StateDirectory: Sendable {
+  /// Absolute, without symbolic links.
+  let path: String
+
+  var database: String { path + "/jobq.db" }
+  /// A database that is being made: it gets its name once it is whole.
+  var unborn: String { path + "/jobq.db.new" }
+  private var lockFile: String { path + "/jobq.lock" }
+
+  /// Makes the directory and its missing parents, 0700 whatever the umask, and syncs what names them.
+  /// - Throws: `.refused(.permission)` where it may not be made, is no directory, or others may write to it.
+  init(_ given: String) throws(StoreError) {
+    var missing: [String] = []
+    var existing = given
+    var status = stat()
+    while stat(existing, &status) != 0 {
+      guard errno == ENOENT, let parent = Self.parent(of: existing) else { throw .system("stat", existing, errno) }
+      missing.append(existing)
+      existing = parent
+    }
+    for path in missing.reversed() {
+      guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw .system("mkdir", path, errno) }
+      guard chmod(path, 0o700) == 0 else { throw .system("chmod", path, errno) }
+      try Self.sync(directory: Self.parent(of: path) ?? ".")
+    }
+    guard let resolved = realpath(given, nil) else { throw .system("realpath", given, errno) }
+    path = String(cString: resolved)
+    free(resolved)
+    guard stat(path, &status) == 0 else { throw .system("stat", path, errno) }
+    guard status.st_mode & S_IFMT == S_IFDIR else { throw .system("open", path, ENOTDIR) }
+    guard status.st_mode & 0o022 == 0 else {
+      throw StoreError(
+        .refused(.permission), "others may write to the state directory \(path); make it jobqd's own: chmod 700 \(path)"
+      )
+    }
+  }
+
+  private static func parent(of path: String) -> String? {
+    let trimmed = path.reversed().drop { $0 == "/" }
+    guard !trimmed.isEmpty else { return nil }
+    let head = trimmed.drop { $0 != "/" }.drop { $0 == "/" }
+    if !head.isEmpty { return String(head.reversed()) }
+    return path.hasPrefix("/") ? "/" : "."
+  }
+
+  static func sync(directory: String) throws(StoreError) {
+    let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw .system("open", directory, errno) }
+    defer { close(descriptor) }
+    guard fsync(descriptor) == 0 else { throw .system("fsync", directory, errno) }
+  }
+
+  /// Takes the directory for this daemon, until the lock is let go or the process ends, however it ends.
+  /// - Throws: `.refused(.locked)` where another daemon has it.
+  func lock() throws(StoreError) -> StateLock {
+    let descriptor = open(lockFile, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard descriptor >= 0 else { throw .system("open", lockFile, errno) }
+    let lock = StateLock(descriptor: descriptor)
+    // A daemon that was killed while it started a job may have left the lock with the child, until that child's
+    // exec closes it: milliseconds.
+    var attemptsLeft = 100
+    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+      switch errno {
+      case EINTR: continue
+      case EWOULDBLOCK:
+        if hasDeadOwner(descriptor), attemptsLeft > 0 {
+          attemptsLeft -= 1
+          usleep(10_000)
+          continue
+        }
+        let owner = Self.text(of: descriptor)
+        throw StoreError(
+          .refused(.locked),
+          "the state directory \(path) is in use by another jobqd\(owner.isEmpty ? "" : " (process \(owner))"): "
+            + "\(lockFile) is locked. Stop that one, or give this one a directory of its own with --state-dir")
+      default: throw .system("flock", lockFile, errno)
+      }
+    }
+    // For people only, and for the message above: it is the lock that counts.
+    let text = "\(getpid())\n"
+    if ftruncate(descriptor, 0) == 0 { _ = pwrite(descriptor, text, text.utf8.count, 0) }
+    return lock
+  }
+
+  /// Whether the process that says it holds the lock is gone.
+  private func hasDeadOwner(_ descriptor: Int32) -> Bool {
+    guard let owner = pid_t(Self.text(of: descriptor)) else { return false }
+    return kill(owner, 0) != 0 && errno == ESRCH
+  }
+
+  private static func text(of descriptor: Int32) -> String {
+    var bytes = [UInt8](repeating: 0, count: 32)
+    let count = pread(descriptor, &bytes, bytes.count, 0)
+    return String(decoding: bytes.prefix(max(0, count)).filter { (0x30...0x39).contains($0) }, as: UTF8.self)
+  }
+}
+
+/// flock(2) on the lock file. It belongs to the open file, so a lock that outlives its daemon cannot be: the
+/// kernel drops it. The file itself stays, for a file that is removed while another waits for it locks nobody
+/// out.
+struct StateLock: ~Copyable {
+  fileprivate let descriptor: Int32
+  deinit {
+    // Not by the close alone: a child between fork and exec has the descriptor too.
+    flock(descriptor, LOCK_UN)
+    close(descriptor)
+  }
+}

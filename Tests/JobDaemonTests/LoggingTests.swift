@@ -1,0 +1,93 @@
+import FoundationEssentials
+import Glibc
+import JobModel
+import Logging
+import Testing
+
+@testable import JobDaemon
+
+@Suite("The log")
+struct LoggingTests {
+  private let time = Timestamp(milliseconds: 1_795_508_080_123)
+
+  @Test(
+    "the journal gets the priority of sd-daemon(3) first",
+    arguments: zip(Logger.Level.allCases, [7, 7, 6, 5, 4, 3, 2]))
+  func priorities(level: Logger.Level, priority: Int) {
+    #expect(LogStyle.journal.line(level, "m", [:], at: time) == "<\(priority)>m\n")
+  }
+
+  @Test("people get time, level, message and fields by name")
+  func plain() {
+    let line = LogStyle.plain.line(.notice, "job started", ["queue": "mail", "job": "7"], at: time)
+    #expect(line == "\(time) notice job started job=7 queue=mail\n")
+  }
+
+  @Test("a value that a reader of logfmt would take apart is quoted")
+  func logfmt() {
+    let metadata: Logger.Metadata = [
+      "a": "x y", "b": "say \"hi\" \\", "c": "", "d": "k=v", "e f": "1", "g": ["x", "y"],
+    ]
+    #expect(
+      LogStyle.journal.line(.info, "m", metadata, at: time)
+        == #"<6>m a="x y" b="say \"hi\" \\" c="" d="k=v" e_f=1 g="[\"x\", \"y\"]""# + "\n")
+  }
+
+  @Test("no message can forge a line, a priority or a terminal's attention")
+  func control() {
+    let line = LogStyle.journal.line(.info, "a\n<2>b\u{1B}[31m\r\n", ["k": "x\ny"], at: time)
+    #expect(line == "<6>a\\u{a}<2>b\\u{1b}[31m\\u{d}\\u{a} k=x\\u{a}y\n")
+  }
+
+  @Test("the journal's form is used only where standard error is the journal's stream")
+  func style() {
+    var status = stat()
+    fstat(2, &status)
+    #expect(LogStyle.detected(environment: [:]) == .plain)
+    #expect(LogStyle.detected(environment: ["JOURNAL_STREAM": "1:2"]) == .plain)
+    #expect(LogStyle.detected(environment: ["JOURNAL_STREAM": "\(status.st_dev):\(status.st_ino)"]) == .journal)
+  }
+
+  @Test("a logger's lines reach the descriptor in order, with its own and the call's fields, and none under its level")
+  func through() throws {
+    let scratch = try Scratch()
+    let descriptor = open(scratch.path + "/log", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    defer { close(descriptor) }
+    let log = DaemonLog(style: .journal, descriptor: descriptor)
+    var logger = log.logger("test")
+    logger[metadataKey: "job"] = "1"
+    for number in 0..<100 { logger.info("line \(number)") }
+    logger.debug("not this")
+    logger.error("last", metadata: ["job": "2", "errno": "5"])
+    log.sink.flush()
+    let text = try String(contentsOfFile: scratch.path + "/log", encoding: .utf8)
+    #expect(text == (0..<100).map { "<6>line \($0) job=1\n" }.joined() + "<3>last errno=5 job=2\n")
+  }
+
+  @Test("a reader that does not keep up holds nobody up: lines are dropped, and it is told how many")
+  func slowReader() async throws {
+    var ends: [Int32] = [0, 0]
+    #expect(pipe(&ends) == 0)
+    defer { close(ends[0]) }
+    let sink = LogSink(descriptor: ends[1], most: 1 << 20) { "dropped \($0)\n" }
+    let line = String(repeating: "x", count: 1023) + "\n"
+    // Nobody reads: what the pipe does not hold waits in the sink, up to a mebibyte, and none of these calls
+    // waits for it.
+    for _ in 0..<2000 { sink.write(line) }
+    // Now somebody does.
+    let reader = Task.detached { [descriptor = ends[0]] in  // A thread's work, not a worker's: it only reads a pipe.
+      var buffer = [UInt8](repeating: 0, count: 1 << 16)
+      var all: [UInt8] = []
+      while case let count = read(descriptor, &buffer, buffer.count), count > 0 { all += buffer[..<count] }
+      return String(decoding: all, as: UTF8.self).split(separator: "\n")
+    }
+    sink.flush()
+    sink.write("after\n")
+    sink.flush()
+    close(ends[1])
+    let lines = await reader.value
+    let kept = lines.count - 2
+    #expect((1024...1100).contains(kept))
+    #expect(lines.suffix(2) == ["dropped \(2000 - kept)", "after"])
+  }
+}

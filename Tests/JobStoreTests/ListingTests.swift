@@ -1,0 +1,101 @@
+import JobModel
+import JobStore
+import Testing
+
+@Suite struct ListingTests {
+  @Test("a listing shows what fits all conditions, newest first, page after page", arguments: Engine.all)
+  func pages(_ engine: Engine) async throws {
+    try await engine.withStore { store in
+      var all: [JobID] = []
+      for index in 0..<60 {
+        all.append(
+          try await store.add(
+            .command(queue: index % 2 == 0 ? "even" : "odd") {
+              $0.hold = index % 3 == 0
+              $0.labels = ["mod5": "\(index % 5)", "mod2": "\(index % 2)", "all": "x"]
+            }))
+      }
+      try await store.runNext()
+      let jobs = try await list(store, JobFilter())
+      #expect(jobs.map(\.id) == all.reversed())
+
+      for states in [[], [JobState.held], [.queued, .succeeded], [.failed], JobState.allCases] {
+        for queue in [nil, "even", "none"] {
+          for labels in [[:], ["all": "x"], ["mod5": "2", "mod2": "0"], ["mod2": "0", "none": "x"]] {
+            var filter = JobFilter()
+            filter.states = Set(states)
+            filter.queue = queue
+            filter.labels = labels
+            let expected = jobs.filter { job in
+              (states.isEmpty || states.contains(job.state)) && (queue == nil || job.queue == queue)
+                && labels.allSatisfy { job.labels[$0] == $1 }
+            }
+            #expect(try await list(store, filter) == expected, "\(filter)")
+          }
+        }
+      }
+    }
+  }
+
+  /// All pages of 7, each held against `before`.
+  private func list(_ store: any JobStore, _ filter: JobFilter) async throws -> [Job] {
+    var filter = filter
+    filter.limit = 7
+    var jobs: [Job] = []
+    while true {
+      let page = try await store.jobs(filter)
+      #expect(page.jobs.count <= 7)
+      jobs += page.jobs
+      guard let next = page.nextBefore else { return jobs }
+      #expect(page.jobs.count == 7 && next == page.jobs.last?.id)
+      filter.before = next
+    }
+  }
+}
+
+@Suite struct RetentionTests {
+  @Test("ended jobs go once their time is over, by state, oldest first and in batches", arguments: Engine.all)
+  func byAge(_ engine: Engine) async throws {
+    try await engine.withStore { store in
+      let good = try await store.enqueue([.command(), .command(), .command()], at: .start).map(\.id)
+      for index in 0..<3 { try await store.runNext(at: .start + Double(index)) }
+      let bad = try await store.add()
+      try await store.runNext(.exit(1))
+      let waiting = try await store.add(.command { $0.hold = true })
+      let policy = RetentionPolicy(succeeded: .seconds(10), failed: .seconds(100), cancelled: nil, maxJobs: nil)
+      #expect(try await store.prune(policy, at: .start + 9.999, limit: 9) == PruneReport(removed: [], more: false))
+      #expect(
+        try await store.prune(policy, at: .start + 12, limit: 2)
+          == PruneReport(removed: [good[0], good[1]], more: true))
+      #expect(try await store.prune(policy, at: .start + 12, limit: 2) == PruneReport(removed: [good[2]], more: false))
+      #expect(try await store.prune(policy, at: .start + 100, limit: 2) == PruneReport(removed: [bad], more: false))
+      #expect(try await store.state(waiting) == .held)
+      #expect(try await store.overview().counts.total == 1)
+    }
+  }
+
+  @Test(
+    "beyond the most jobs that are kept the oldest ended ones go, and never one on which a live job depends",
+    arguments: Engine.all)
+  func byCount(_ engine: Engine) async throws {
+    try await engine.withStore { store in
+      var ids: [JobID] = []
+      for index in 0..<6 {
+        ids.append(try await store.add(at: .start + Double(index)))
+        try await store.runNext(.exit(index % 2), at: .start + Double(index))
+      }
+      let live = try await store.add(.command { ($0.after, $0.afterAny, $0.hold) = ([ids[0]], [ids[1]], true) })
+      let policy = RetentionPolicy(succeeded: .seconds(0), failed: nil, cancelled: nil, maxJobs: nil)
+      #expect(
+        try await store.prune(policy, at: .start + 2, limit: 9).removed == [ids[2]], "0 is depended on, 4 is younger")
+      let few = RetentionPolicy(succeeded: nil, failed: nil, cancelled: nil, maxJobs: 4)
+      #expect(try await store.prune(few, at: .start + 9, limit: 1) == PruneReport(removed: [ids[3]], more: true))
+      #expect(try await store.prune(few, at: .start + 9, limit: 1) == PruneReport(removed: [ids[4]], more: false))
+      let none = RetentionPolicy(succeeded: nil, failed: nil, cancelled: nil, maxJobs: 0)
+      #expect(try await store.prune(none, at: .start + 9, limit: 9) == PruneReport(removed: [ids[5]], more: false))
+      _ = try await store.cancel(live, at: .start + 9)
+      #expect(try await store.prune(none, at: .start + 9, limit: 9).removed == [ids[0], ids[1], live])
+      #expect(try await store.prune(none, at: .start + 9, limit: 9) == PruneReport(removed: [], more: false))
+    }
+  }
+}

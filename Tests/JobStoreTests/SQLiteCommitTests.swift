@@ -1,0 +1,267 @@
+import CSyncCount
+import Glibc
+import JobModel
+import SQLite
+import Synchronization
+import Testing
+
+@testable import JobStore
+
+/// A writer on the test's own thread: the test decides which requests make a group.
+private final class Bench {
+  let writer: Writer
+  let signals = StoreSignals()
+  private let log = Mutex<[[JobChange]]>([])
+
+  init(_ directory: String) throws {
+    writer = try SQLiteJobStore.openWriter(StateDirectory(directory), bootID: "boot 1", signals).0
+  }
+
+  /// Commits these as one group and gives what each was answered, in the order of the answers, and the changes
+  /// of each commit.
+  func commit(_ requests: [Request]) -> (answers: [String], commits: [[JobChange]]) {
+    let answers = Mutex<[String]>([])
+    let commits = Mutex<[[JobChange]]>([])
+    signals.observe { changes in commits.withLock { $0.append(changes) } }
+    writer.commit(
+      requests.map { request in
+        WriteRequest(isSynced: request.isSynced, weight: request.weight) { table, isSynced in
+          let answer = try request.body(table, isSynced)
+          return { answers.withLock { $0.append("\(request.name): \(answer)") } }
+        } fail: { error in
+          answers.withLock { $0.append("\(request.name): \(error.code)") }
+        }
+      })
+    return (answers.withLock { $0 }, commits.withLock { $0 })
+  }
+
+  struct Request {
+    var name: String
+    var isSynced = true
+    var weight = 1
+    var body: @Sendable (JobTable, Bool) throws -> Int
+  }
+
+  static func add(_ name: String, _ specs: JobSpec...) -> Request {
+    Request(name: name, weight: specs.count) { table, _ in
+      try table.enqueue(specs.map { spec throws in try EncodedSpec(spec) }, at: .start).count
+    }
+  }
+
+  static func claim(_ limit: Int) -> Request {
+    Request(name: "claim", isSynced: false) { table, isSynced in
+      try table.claim(ClaimRequest(limit: limit), isSynced: isSynced, at: .start).count
+    }
+  }
+}
+
+/// How requests share commits, which commits are synced, and what a full disk does.
+@Suite struct SQLiteCommitTests {
+  @Test("all that wait share one commit and one sync")
+  func groupCommit() async throws {
+    try await withDirectory { directory in
+      let bench = try Bench(directory)
+      let before = sync_count(directory)
+      let (answers, commits) = bench.commit((0..<16).map { Bench.add("\($0)", .command(queue: "q\($0)")) })
+      #expect(answers == (0..<16).map { "\($0): 1" })
+      #expect(commits.map(\.count) == [16])
+      #expect(sync_count(directory) - before == 1)
+    }
+  }
+
+  @Test("a request that cannot be done fails alone, at whatever place in its group, with all that it had done so far")
+  func failsAlone() async throws {
+    try await withDirectory { directory in
+      let bench = try Bench(directory)
+      let bad = JobSpec.command { $0.after = [JobID(999)] }
+      let refusedCode = "\(StoreError.Code.unknownDependency(JobID(999)))"
+      #expect(bench.commit([Bench.add("alone", .command(queue: "lost"), bad)]).answers == ["alone: \(refusedCode)"])
+      let (answers, commits) = bench.commit(
+        (0..<6).map { index in
+          index % 2 == 0
+            ? Bench.add("\(index)", .command(queue: "lost"), bad) : Bench.add("\(index)", .command(queue: "q"))
+        })
+      #expect(answers == (0..<6).map { "\($0): \($0 % 2 == 0 ? refusedCode : "1")" })
+      #expect(commits.map { $0.map(\.queue) } == [["q", "q", "q"]])
+      bench.writer.close()
+      let (overview, jobs) = try await contents(of: directory)
+      #expect(overview.queues.map(\.name) == ["q"] && overview.counts[.queued] == 3)
+      #expect(jobs.map(\.queue) == ["q", "q", "q"])
+    }
+  }
+
+  @Test("what needs no sync is committed first and answered without waiting for one")
+  func unsyncedFirst() async throws {
+    try await withDirectory { directory in
+      let bench = try Bench(directory)
+      _ = bench.commit([Bench.add("first", .command(), .command())])
+      let (answers, commits) = bench.commit([Bench.add("second", .command()), Bench.claim(9)])
+      #expect(answers == ["claim: 2", "second: 1"])
+      #expect(commits.map { $0.map(\.to) } == [[.running, .running], [.queued]])
+    }
+  }
+
+  @Test("a claim that meets a job whose start must be known is made again, whole, with the synced ones")
+  func claimAgain() async throws {
+    try await withDirectory { directory in
+      let bench = try Bench(directory)
+      _ = bench.commit([Bench.add("first", .command(), .command { $0.onInterrupt = .fail }, .command())])
+      let before = sync_count(directory)
+      let (answers, commits) = bench.commit([Bench.claim(9), Bench.add("second", .command())])
+      #expect(answers == ["claim: 3", "second: 1"])
+      #expect(commits.map { $0.map(\.to) } == [[.running, .running, .running, .queued]])
+      #expect(commits[0].map(\.attempt) == [1, 1, 1, 0])
+      #expect(sync_count(directory) - before == 1)
+    }
+  }
+
+  @Test("a request among many that is too much for a commit does not hold up those that came with it")
+  func heavy() async throws {
+    try await withDirectory { directory in
+      let bench = try Bench(directory)
+      var large = Bench.add("large", .command(), .command())
+      large.weight = 2001
+      let (answers, commits) = bench.commit([large, Bench.add("a", .command()), Bench.add("b", .command())])
+      #expect(answers == ["a: 1", "b: 1", "large: 2"])
+      #expect(commits.map(\.count) == [2, 2])
+    }
+  }
+
+  @Test("after a failed sync nothing is acknowledged until all of the log has reached the database, synced")
+  func failedSync() async throws {
+    try await withDirectory { directory in
+      let bench = try Bench(directory)
+      #expect(bench.commit([Bench.add("first", .command())]).answers == ["first: 1"])
+      let failed = "\(StoreError.Code.storage(.failed))"
+      // The sync of the commit, and then that of the repair.
+      sync_fail(directory, 2)
+      let lost = bench.commit([Bench.add("a", .command()), Bench.add("b", .command())])
+      #expect(lost.answers == ["a: \(failed)", "b: \(failed)"] && lost.commits.isEmpty)
+      let refused = bench.commit([Bench.claim(1), Bench.add("c", .command())])
+      #expect(refused.answers == ["claim: \(failed)", "c: \(failed)"] && refused.commits.isEmpty)
+      var log = stat()
+      #expect(stat(directory + "/jobq.db-wal", &log) == 0 && log.st_size > 0)
+      let before = sync_count(directory)
+      #expect(bench.commit([Bench.add("d", .command())]).answers == ["d: 1"])
+      #expect(
+        sync_count(directory) - before == 4, "of the log, of the database, of the new log's head, and of the commit")
+      #expect(stat(directory + "/jobq.db-wal", &log) == 0 && log.st_size < 100_000, "the log began anew")
+      bench.writer.close()
+      let (overview, jobs) = try await contents(of: directory)
+      #expect(overview.counts.total == 2 && jobs.count == 2)
+    }
+  }
+
+  @Test("damage that was met stops every write from then on")
+  func damage() async throws {
+    try await withDirectory { directory in
+      let bench = try Bench(directory)
+      let broken = Bench.Request(name: "broken") { _, _ in
+        throw SQLiteError.corrupt("a page is not as it was", doing: "")
+      }
+      let damaged = "\(StoreError.Code.storage(.damaged))"
+      #expect(bench.commit([broken]).answers == ["broken: \(damaged)"])
+      let (answers, commits) = bench.commit([Bench.add("next", .command()), Bench.claim(1)])
+      #expect(answers == ["next: \(damaged)", "claim: \(damaged)"])
+      #expect(commits.isEmpty)
+    }
+  }
+
+  /// What a daemon finds that starts now.
+  private func contents(of directory: String) async throws -> (StoreOverview, [Job]) {
+    let store = try await SQLiteJobStore.open(directory: directory)
+    let overview = try await store.overview()
+    let jobs = try await store.jobs(JobFilter()).jobs
+    await store.close()
+    return (overview, jobs)
+  }
+
+  @Test("an acknowledged change has been synced; claims of jobs that simply run again, notes and due times are not")
+  func syncs() async throws {
+    try await withDirectory { directory in
+      let store = try await SQLiteJobStore.open(directory: directory)
+      try await store.add()
+      func syncs(_ body: () async throws -> Void) async throws -> Int64 {
+        let before = sync_count(directory)
+        try await body()
+        return sync_count(directory) - before
+      }
+      let id = JobID(1)
+      #expect(try await syncs { try await store.claim() } == 0)
+      #expect(
+        try await syncs {
+          store.noteProcess(id, attempt: 1, ProcessIdentity(pid: 1, startTime: 1, bootID: "b"))
+          _ = try await store.promoteDue(at: .start, limit: 9)
+          _ = try await store.overview()
+        } == 0)
+      #expect(try await syncs { _ = try await store.finish(id, attempt: 1, .exit(1), random: 0, at: .start) } == 1)
+      #expect(try await syncs { _ = try await store.retry(id, withDependents: false, at: .start) } == 1)
+      #expect(try await syncs { _ = try await store.hold(id, at: .start) } == 1)
+      #expect(try await syncs { _ = try await store.release(id, at: .start) } == 1)
+      #expect(try await syncs { _ = try await store.cancel(id, at: .start) } == 1)
+      #expect(try await syncs { try await store.remove(id, at: .start) } == 1)
+      #expect(try await syncs { try await store.probe() } == 1)
+      #expect(try await syncs { try await store.setPaused(true) } == 1)
+      #expect(try await syncs { try await store.setPaused(false) } == 1)
+      #expect(try await syncs { _ = try await store.update(queue: "q", QueuePatch(paused: false)) } == 1)
+      #expect(try await syncs { try await store.noteStopping() } == 1)
+      // Retry, hold: the second must be known after a power cut, so the claim of both is synced.
+      for onInterrupt in [OnInterrupt.retry, .hold, .fail] {
+        try await store.add(.command { $0.onInterrupt = onInterrupt })
+      }
+      var taken: [Int] = []
+      for expected in [0, 1, 1, 0] as [Int64] {
+        let count = try await syncs { taken.append(try await store.claim(1).count) }
+        #expect(count == expected)
+      }
+      #expect(taken == [1, 1, 1, 0])
+      await store.close()
+    }
+  }
+
+  @Test("the log is copied into the database once it is long, and begins anew")
+  func checkpoints() async throws {
+    try await withDirectory { directory in
+      let store = try await SQLiteJobStore.open(directory: directory)
+      let large = String(repeating: "x", count: 100_000)
+      for _ in 0..<200 { try await store.add(.command(large)) }
+      var log = stat()
+      #expect(stat(directory + "/jobq.db-wal", &log) == 0)
+      #expect(log.st_size < 8 << 20, "\(log.st_size) bytes after 20 MB of jobs")
+      await store.close()
+    }
+  }
+
+  @Test(
+    "a full disk refuses new work, loses nothing that was acknowledged, and work goes on once there is space",
+    .enabled(if: getuid() == 0))
+  func fullDisk() async throws {
+    try await withDirectory { directory in
+      mkdir(directory, 0o700)
+      guard mount("tmpfs", directory, "tmpfs", 0, "size=3m,mode=700") == 0 else { return }
+      defer { umount2(directory, Int32(MNT_DETACH)) }
+      var store = try await SQLiteJobStore.open(directory: directory)
+      let running = try await store.add()
+      _ = try await store.claim()
+      let large = String(repeating: "x", count: 100_000)
+      var acknowledged: [JobID] = []
+      var refused: StoreError?
+      while refused == nil, acknowledged.count < 100 {
+        do { acknowledged.append(try await store.add(.command(large))) } catch { refused = error as? StoreError }
+      }
+      #expect(refused?.code == .storage(.full))
+      #expect(refused?.message.contains(directory + "/jobq.db") == true)
+      #expect(acknowledged.count > 5)
+      #expect(try await store.overview().counts[.queued] == acknowledged.count, "reading goes on")
+
+      mount("tmpfs", directory, "tmpfs", UInt(MS_REMOUNT), "size=30m,mode=700")
+      try await store.probe()
+      #expect(try await store.finish(running, attempt: 1, .exit(0), random: 0, at: .start) == .succeeded)
+      acknowledged.append(try await store.add(.command(large)))
+      await store.close()
+      store = try await SQLiteJobStore.open(directory: directory)
+      for id in acknowledged { #expect(try await store.state(id) == .queued) }
+      await store.close()
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import JobModel
+import SQLite
+import Testing
+
+@testable import JobStore
+
+@Suite struct SQLitePlanTests {
+  /// These read a whole table, or are not planned at all: the queues are few, and the others are no queries.
+  private static let exempt: Set<Query> = [
+    .begin, .beginRead, .commit, .rollback, .savepoint, .release, .rollbackTo, .queues, .total, .freePages, .pages,
+    .shrink,
+  ]
+
+  @Test("no statement scans a table or sorts: its cost does not grow with what is stored", arguments: Query.allCases)
+  private func plans(_ query: Query) throws {
+    let connection = try Connection(":memory:", .memory)
+    try Schema.migrate(connection)
+    let steps = try connection.prepare("EXPLAIN QUERY PLAN " + query.sql).all { row throws(SQLiteError) in
+      _ = try (row.read(Int.self), row.read(Int.self), row.read(Int.self))
+      return try row.read(String.self)
+    }
+    if query == .queues || query == .total {
+      #expect(steps == ["SCAN queues"])
+    }
+    guard !Self.exempt.contains(query) else { return }
+    for step in steps {
+      // The rows of a query's own JSON argument, and indices over what is ready only.
+      let isSmall =
+        step.contains("VIRTUAL TABLE") || step == "SCAN queues USING INDEX queues_ready"
+        || step.hasPrefix("SCAN w")
+      #expect(isSmall || !step.contains("SCAN"), "\(query): \(step)")
+      #expect(!step.contains("TEMP B-TREE"), "\(query): \(step)")
+    }
+  }
+
+  @Test("a database of every earlier version is brought to the present one with all that it holds")
+  func migrations() async throws {
+    for version in 1...Schema.version {
+      try await withDirectory { directory in
+        // Born with the present schema's file settings, at the old version.
+        let place = try StateDirectory(directory)
+        do {
+          let connection = try Connection(place.database, .create)
+          try connection.execute("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA application_id = \(Schema.applicationID)")
+          try Schema.migrate(connection, to: version)
+          try connection.execute(Self.rows(of: version))
+        }
+        let store = try await SQLiteJobStore.open(directory: directory)
+        #expect(store.identity == "0000")
+        let job = try await store.found(JobID(7))
+        #expect(job.command == ["/bin/true"] && job.queue == "old" && job.labels == ["a": "b"])
+        #expect(try await store.overview().counts[.queued] == 1)
+        #expect(try await store.claim().map(\.id) == [JobID(7)])
+        await store.close()
+        let connection = try Connection(place.database, .readOnly)
+        #expect(try connection.value("PRAGMA user_version", as: Int.self) == Schema.version)
+        #expect(try Schema.flaw(in: connection, version: Schema.version) == nil)
+      }
+    }
+  }
+
+  /// One queued job, as that version kept it. A new version gets a case of its own; the old ones stay as they
+  /// are.
+  private static func rows(of version: Int) -> String {
+    """
+    UPDATE store SET identity = '0000';
+    INSERT INTO queues (name, queued) VALUES ('old', 1);
+    INSERT INTO jobs (id, state, queue, kind, priority, created_at, pending, attempt, max_attempts, on_interrupt)
+    VALUES (7, 'queued', 'old', 'command', 0, 1, 0, 0, 1, 'retry');
+    INSERT INTO specs (job_id, kill_grace, retries, backoff_kind, backoff_base, backoff_max, backoff_jitter,
+    split_output, command) VALUES (7, 1, 0, 'fixed', 1, 1, 0, 0, '["/bin/true"]');
+    INSERT INTO labels (job_id, key, value) VALUES (7, 'a', 'b');
+    """
+  }
+
+  @Test("the schema itself refuses a state that the machine does not have")
+  func checks() throws {
+    let connection = try Connection(":memory:", .memory)
+    try Schema.migrate(connection)
+    func insert(_ state: String, pending: Int = 0, finished: String = "NULL", attempt: Int = 0, due: String = "NULL")
+      throws
+    {
+      try connection.execute(
+        """
+        INSERT INTO jobs (state, queue, kind, priority, created_at, pending, attempt, max_attempts, on_interrupt,
+        finished_at, started_at, due_wall) VALUES
+        ('\(state)', 'q', 'command', 0, 1, \(pending), \(attempt), 1, 'retry', \(finished), 1, \(due))
+        """)
+    }
+    try insert("queued")
+    try insert("running", attempt: 1)
+    for bad in [
+      { try insert("idle") }, { try insert("queued", pending: 1) }, { try insert("blocked") },
+      { try insert("scheduled") },
+      { try insert("queued", due: "5") }, { try insert("succeeded") }, { try insert("queued", finished: "5") },
+      { try insert("running") }, { try insert("queued", attempt: 1) }, { try insert("running", attempt: 2) },
+    ] {
+      #expect(throws: SQLiteError.self) { try bad() }
+    }
+  }
+}
