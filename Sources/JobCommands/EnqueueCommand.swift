@@ -52,7 +52,7 @@ struct EnqueueCommand: ParsableCommand {
     if then.follows {
       try LogFollower(
         client: client, id: job.id, attempt: max(1, job.attempt),
-        outputs: LogFollower.Output.all(split: job.split_output)
+        outputs: LogFollower.Output.all(split: job.splitOutput)
       ).run(overRetries: true)
     }
     let ended = try client.wait(job.id)
@@ -80,7 +80,12 @@ extension EnqueueCommand {
 private struct EnqueuedJob: Decodable {
   var id: JobID
   var attempt: Int
-  var split_output: Bool
+  var splitOutput: Bool
+
+  enum CodingKeys: String, CodingKey {
+    case id, attempt
+    case splitOutput = "split_output"
+  }
 }
 
 /// What the caller does once the job is added.

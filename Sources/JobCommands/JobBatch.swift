@@ -37,10 +37,14 @@ struct JobBatch {
   /// Whether the object has that key itself. Most lines do not hold the word at all, and are not parsed.
   private static func hasRequestID(_ line: ArraySlice<UInt8>) -> Bool {
     guard line.contains(subsequence: Array("\"request_id\"".utf8)) else { return false }
-    struct Probe: Decodable { var request_id: JSONValue? }
+    struct Probe: Decodable {
+      var requestID: JSONValue?
+
+      enum CodingKeys: String, CodingKey { case requestID = "request_id" }
+    }
     // What cannot be read is left as it is.
     guard let probe = try? JSONDecoder().decode(Probe.self, from: Data(line)) else { return true }
-    return probe.request_id != nil
+    return probe.requestID != nil
   }
 }
 

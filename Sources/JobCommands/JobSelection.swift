@@ -71,7 +71,7 @@ struct JobSelection: ParsableArguments {
     repeat {
       let page: Page = try ControlClient.decode(try client.jobs(filter))
       found += page.jobs.map(\.id)
-      filter.before = page.next_before
+      filter.before = page.nextBefore
     } while filter.before != nil
     return found.reversed()
   }
@@ -80,7 +80,12 @@ struct JobSelection: ParsableArguments {
   private struct Page: Decodable {
     struct Entry: Decodable { var id: JobID }
     var jobs: [Entry]
-    var next_before: JobID?
+    var nextBefore: JobID?
+
+    enum CodingKeys: String, CodingKey {
+      case jobs
+      case nextBefore = "next_before"
+    }
   }
 }
 

@@ -63,10 +63,15 @@ struct LogsCommand: ParsableCommand {
   private func follow(_ id: JobID, _ client: ControlClient) throws {
     struct Standing: Decodable {
       var attempt: Int
-      var split_output: Bool
+      var splitOutput: Bool
+
+      enum CodingKeys: String, CodingKey {
+        case attempt
+        case splitOutput = "split_output"
+      }
     }
     let job: Standing = try ControlClient.decode(try client.job(id))
-    var outputs = LogFollower.Output.all(split: job.split_output)
+    var outputs = LogFollower.Output.all(split: job.splitOutput)
     if let stream { outputs = [LogFollower.Output(stream: stream, descriptor: STDOUT_FILENO)] }
     // `logs` shows; unlike `enqueue --follow` it does not stand in for the command.
     for index in outputs.indices { outputs[index].descriptor = STDOUT_FILENO }

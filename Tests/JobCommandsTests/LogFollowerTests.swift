@@ -21,7 +21,7 @@ struct LogFollowerTests {
       let outputs = zip(streams, files).map {
         LogFollower.Output(stream: $0, descriptor: open($1.path, O_WRONLY | O_APPEND))
       }
-      defer { outputs.forEach { close($0.descriptor) } }
+      defer { for output in outputs { close(output.descriptor) } }
       let client = ControlClient(SocketLocation(path: path, origin: .option))
       try LogFollower(
         client: client, id: JobID(3), attempt: attempt, outputs: outputs, tail: tail, patience: .seconds(5)
