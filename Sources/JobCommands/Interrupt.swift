@@ -3,7 +3,8 @@ import JobModel
 
 /// Ctrl-C while a job is waited for: the job goes on, and the person is told.
 enum Interrupt {
-  /// Set once, before the handler is installed, and only read after that: no access can meet another.
+  /// What the handler writes. A signal handler can take no lock, so this is shared without one, and that is safe: it is
+  /// set once, by the only thread there is, before the handler that reads it is installed, and never changed after.
   nonisolated(unsafe) private static var farewell = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
 
   /// From here on SIGINT says that the job goes on, and exits 130. Where it is ignored (nohup, a background job of a script) it stays so.

@@ -38,7 +38,8 @@ struct LeftoverSweep: Sendable {
         for directory in found.cgroups { Self.cgroup(at: directory)?.kill() }
         let killed = signal(found) { $0.killWithGroup() }
         wait(for: killed, until: deadline)
-        // Who forks faster than it can be held is looked for again, with a pause.
+        // Who forks faster than it can be held is looked for again. There is no event to wait for: nothing tells of a process that
+        // one does not know yet. The pause is on a thread of the runner's own, before any job starts, and bounded by `deadline`.
         if killed.isEmpty { usleep(10_000) }
         found = find(leftovers, mounts)
         if System.monotonicNow() >= deadline { break }

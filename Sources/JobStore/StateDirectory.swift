@@ -60,7 +60,8 @@ struct StateDirectory: Sendable {
     guard descriptor >= 0 else { throw .system("open", lockFile, errno) }
     let lock = StateLock(descriptor: descriptor)
     // A daemon that was killed while it started a job may have left the lock with the child, until that child's
-    // exec closes it: milliseconds.
+    // exec closes it: milliseconds. A pause between tries and not a lock that waits, since who holds it may as well be a
+    // live daemon that has not written its number yet; on the writer's own thread, at the start, for a second at the most.
     var attemptsLeft = 100
     while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
       switch errno {
