@@ -22,10 +22,10 @@ SOURCES = Package.swift Sources Tests
 
 # What a build needs, and what the tests need beyond it (Debian's names).
 BUILD_PACKAGES = libsqlite3-dev pkg-config make
-TEST_PACKAGES = python3 tzdata procps systemd systemd-container
+TEST_PACKAGES = curl python3 tzdata procps systemd systemd-container
 
 .NOTPARALLEL:
-.PHONY: build debug test unit-test systemd-test demo install uninstall format lint deps build-deps clean help
+.PHONY: build debug test unit-test systemd-test demo install uninstall bench bench-deps format lint deps build-deps clean help
 
 build: ## both programs, optimised, in .build/release (the default)
 	$(SWIFT) build -c release --static-swift-stdlib --product jobqd
@@ -81,6 +81,12 @@ uninstall: ## the reverse; configuration, jobs and the user jobq stay
 	  $(MAN)/man8/jobqd.8 $(BASH_COMPLETIONS)/jobq $(ZSH_COMPLETIONS)/_jobq $(FISH_COMPLETIONS)/jobq.fish \
 	  $(DOC)/README.md $(DOC)/LICENSE $(DOC)/jobq.yaml)
 	-rmdir $(DESTDIR)$(DOC)
+
+bench: build ## jobq and its peers as multiples of the physical limit, into docs/performance.md (20 minutes on a quiet machine)
+	Benchmarks/run --bin $(BIN) --docs docs
+
+bench-deps: ## the peers that `make bench` measures beside jobq, where they are not there
+	Benchmarks/deps
 
 format: ## the sources as swift-format has them
 	$(SWIFT) format format --in-place --parallel --recursive $(SOURCES)

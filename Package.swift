@@ -126,10 +126,17 @@ let package = Package(
         .product(name: "Yams", package: "Yams"),
       ],
       swiftSettings: strict),
-    .testTarget(name: "JobCommandsTests", dependencies: ["JobCommands"], swiftSettings: strict),
+    .testTarget(
+      name: "JobCommandsTests",
+      dependencies: [
+        "ControlClient", "JobCommands", "JobModel",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
     .testTarget(name: "JobDaemonTests", dependencies: ["JobDaemon"], swiftSettings: strict),
     // The two programs as a user runs them, for real.
     .testTarget(
-      name: "EndToEndTests", dependencies: ["CLinux", "jobq", "jobqd"], swiftSettings: strict),
+      name: "EndToEndTests",
+      dependencies: ["CLinux", "jobq", "jobqd", .product(name: "Yams", package: "Yams")], swiftSettings: strict),
   ]
 )

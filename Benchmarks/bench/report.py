@@ -48,8 +48,8 @@ def markdown(results: list[Result], machine: dict, subjects: list, times: int, s
         [
             "# Performance",
             "",
-            "Written by `make bench`; the figures are those of one run of it. Absolute times drift with the machine, so",
-            "each figure has beside it the physical limit, measured just before and just after it, and what counts is the",
+            "Written by `make bench`; the figures are those of one run. Absolute times drift with the machine, so",
+            "each figure has beside it the physical limit, measured just before and just after, and what counts is the",
             f"multiple. Medians of {times} runs. The method is in [Benchmarks/README.md](../Benchmarks/README.md).",
             "",
             f"Machine: {machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB · {machine['system']}, "

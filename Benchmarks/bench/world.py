@@ -144,14 +144,20 @@ def memory_megabytes(pid: int) -> float:
     raise Failure(f"/proc/{pid}/smaps_rollup has no Pss")
 
 
-def context_switches(pid: int) -> int:
-    """Voluntary and not, of all threads."""
-    total = 0
+def context_switches(pid: int) -> dict[str, int]:
+    """Voluntary and not, of each thread."""
+    counts = {}
     for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-        for line in (task / "status").read_text().splitlines():
-            if "ctxt_switches" in line:
-                total += int(line.split()[1])
-    return total
+        with contextlib.suppress(FileNotFoundError):  # A thread that ends meanwhile.
+            lines = (task / "status").read_text().splitlines()
+            counts[task.name] = sum(int(line.split()[1]) for line in lines if "ctxt_switches" in line)
+    return counts
+
+
+def switches_between(before: dict[str, int], after: dict[str, int]) -> int:
+    """A thread that began counts from nothing; of one that ended only its last switch is known."""
+    ended = len(before.keys() - after.keys())
+    return sum(count - before.get(thread, 0) for thread, count in after.items()) + ended
 
 
 def cpu_seconds(pid: int) -> float:

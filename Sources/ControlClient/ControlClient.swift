@@ -1,138 +1,106 @@
-package import FoundationEssentials
-import JobModel
+import FoundationEssentials
+package import JobModel
 
-/// A blocking client of the control API over one Unix socket. One caller at a time; the connection is kept
-/// between calls.
+/// Asks jobqd over its Unix socket. Blocking, one request at a time, one connection that is kept for the next; no threads.
+/// Not for more than one task.
 package final class ControlClient {
-  package let socket: String
-  private var connection: Connection?
+  package let socket: SocketLocation
+  private var idle: Connection?
+  /// Told once of each outage that is waited out, so that a person knows why nothing happens.
+  package var onOutage: ((ClientError) -> Void)?
 
-  package init(socket: String) { self.socket = socket }
+  /// Does not connect yet.
+  package init(_ socket: SocketLocation) { self.socket = socket }
 
-  /// The user as whom the daemon runs. Connects if need be.
-  package func daemonUID() throws(ClientError) -> UInt32? { try connected().peerUID }
+  /// Connects, where there is no connection yet.
+  /// - Returns: the user id of whoever listens at the socket; nil where the kernel does not tell.
+  /// - Throws: `.unreachable`, `.notPermitted`.
+  @discardableResult
+  package func connect() throws(ClientError) -> UInt32? {
+    let connection = try connected()
+    idle = connection
+    return connection.peerUserID
+  }
+
+  /// Sends the request and returns the body of a reply in the 200s.
+  /// - Parameters:
+  ///   - deadline: for the whole; nil waits without end.
+  ///   - patience: where the connection breaks after it was made, or the daemon is starting or stopping, how long to connect and send again. Only
+  ///     for requests that may be done twice. That nobody answers at all is thrown at once, unless the connection was up before.
+  ///   - evenAtFirst: nobody who listens at a socket that is there is waited for, too: the daemon may be restarting just now.
+  package func send(
+    _ request: HTTPRequest, until deadline: Deadline? = nil, patience: TimeSpan? = nil, evenAtFirst: Bool = false
+  ) throws(ClientError) -> [UInt8] {
+    var hadConnection = idle != nil
+    var left: Patience?
+    while true {
+      do throws(ClientError) {
+        let stream = try open(request, until: deadline) {
+          hadConnection = true
+          left?.noteAnswer()
+        }
+        let body = try stream.all(until: deadline)
+        if stream.isReusable { idle = stream.connection }
+        guard (200..<300).contains(stream.head.status) else { throw ClientError(stream.head, body) }
+        return body
+      } catch {
+        guard let patience, error.isPassing, hadConnection || (evenAtFirst && error.code == .refused) else {
+          throw error
+        }
+        // A 503 at the first try is the answer; at a later one the daemon is coming up.
+        if left == nil, error.problem != nil { throw error }
+        if left == nil {
+          left = Patience(patience)
+          onOutage?(error)
+        }
+        guard left?.pauseForNextTry() == true, deadline?.hasPassed != true else { throw error }
+      }
+    }
+  }
+
+  /// Sends the request and hands over the reply as it comes, on a connection of its own from here on.
+  /// Throws what the reply's status says where it is not in the 200s.
+  package func stream(_ request: HTTPRequest) throws(ClientError) -> ReplyStream {
+    let stream = try open(request, until: nil) {}
+    guard (200..<300).contains(stream.head.status) else {
+      throw ClientError(stream.head, try stream.all(until: nil))
+    }
+    return stream
+  }
 
   private func connected() throws(ClientError) -> Connection {
-    if let connection { return connection }
-    let made = try Connection(path: socket)
-    connection = made
-    return made
+    if let idle, idle.isOpen { return idle }
+    return try Connection(to: socket)
   }
 
-  // MARK: Calls
-
-  /// One call with an answer of JSON.
-  /// - Throws: `.refused` with the daemon's problem document; see `ClientError` for the rest.
-  package func call<Answer: Decodable>(
-    _ method: String, _ target: String, body: Data? = nil, as type: Answer.Type = Answer.self
-  ) throws(ClientError) -> Answer {
-    try decode(type, try data(method, target, body: body))
-  }
-
-  /// One call whose answer is handed on as it is.
-  package func data(
-    _ method: String, _ target: String, body: Data? = nil, contentType: String = "application/json"
-  ) throws(ClientError) -> Data {
-    var response = try begin(method, target, body, contentType)
-    return try whole(&response)
-  }
-
-  /// A GET whose body is handed on piece by piece as it arrives.
-  package func stream(_ target: String, _ take: (ArraySlice<UInt8>) throws(ClientError) -> Void) throws(ClientError) {
-    var response = try begin("GET", target, nil, "")
-    guard response.status < 300 else {
-      _ = try whole(&response)
-      return
-    }
-    do throws(ClientError) {
-      while let piece = try response.next() { try take(piece) }
-    } catch {
-      connection = nil
-      throw error
-    }
-    if !response.keepsAlive { connection = nil }
-  }
-
-  private func begin(_ method: String, _ target: String, _ body: Data?, _ contentType: String) throws(ClientError)
-    -> Response
+  private func open(_ request: HTTPRequest, until deadline: Deadline?, onConnect: () -> Void) throws(ClientError)
+    -> ReplyStream
   {
-    let isReused = connection != nil
-    let request = Self.request(method, target, body, contentType)
-    do throws(ClientError) {
-      return try exchange(request)
-    } catch {
-      connection = nil
-      // The daemon closes connections that are idle: a kept one may be gone. Only what can be asked twice is
-      // asked again.
-      guard isReused, case .lost = error, method == "GET" else { throw error }
-      return try exchange(request)
-    }
-  }
-
-  private func exchange(_ request: [UInt8]) throws(ClientError) -> Response {
     let connection = try connected()
-    do throws(ClientError) {
-      try connection.send(request)
-    } catch {
-      // A server that refuses a body may answer and close before it has read all of it: the answer says more
-      // than the broken pipe.
-      guard let response = try? Response(from: connection) else { throw error }
-      self.connection = nil
-      return response
-    }
-    return try Response(from: connection)
+    idle = nil
+    onConnect()
+    return try ReplyStream(request, on: connection, until: deadline)
   }
 
-  private static func request(_ method: String, _ target: String, _ body: Data?, _ contentType: String) -> [UInt8] {
-    var head = "\(method) \(target) HTTP/1.1\r\nHost: jobq\r\n"
-    if let body { head += "Content-Type: \(contentType)\r\nContent-Length: \(body.count)\r\n" }
-    head += "\r\n"
-    var bytes = Array(head.utf8)
-    if let body { bytes += body }
-    return bytes
+  // MARK: JSON
+
+  package static func encode(_ value: some Encodable) -> [UInt8] {
+    // What this encodes are our own requests: strings, numbers that are finite, dictionaries with string keys. None of that can fail.
+    guard let data = try? JSONEncoder().encode(value) else { fatalError("\(type(of: value)) cannot be encoded") }
+    return Array(data)
   }
 
-  private func whole(_ response: inout Response) throws(ClientError) -> Data {
-    var body = Data()
-    do throws(ClientError) {
-      while let piece = try response.next() { body += piece }
-    } catch {
-      connection = nil
-      throw error
-    }
-    if !response.keepsAlive { connection = nil }
-    guard response.status < 300 else {
-      guard let problem = try? JSONDecoder().decode(Problem.self, from: body) else {
-        throw .foreign("it answered with status \(response.status)")
-      }
-      throw .refused(problem)
-    }
-    return body
-  }
-
-  package func decode<Answer: Decodable>(_ type: Answer.Type, _ data: Data) throws(ClientError) -> Answer {
+  /// Throws `.badReply` where the body is not what it should be: the daemon is of another version, or is no jobqd.
+  package static func decode<Value: Decodable>(_ body: [UInt8], as _: Value.Type = Value.self) throws(ClientError)
+    -> Value
+  {
     do {
-      return try JSONDecoder().decode(type, from: data)
+      return try JSONDecoder().decode(Value.self, from: Data(body))
     } catch {
-      throw .foreign("its answer cannot be read (\(error))")
+      throw ClientError(
+        .badReply,
+        "jobqd's reply is not understood (\(ClientError.brief(error))); is it of another version? This is jobq "
+          + JobQVersion.current)
     }
-  }
-
-  /// Encodes a request's body.
-  package static func encode(_ value: some Encodable) throws(ClientError) -> Data {
-    do { return try JSONEncoder().encode(value) } catch { throw .foreign("the request cannot be written (\(error))") }
-  }
-
-  /// A query's value, percent-encoded: RFC 3986.
-  package static func escaped(_ text: String) -> String {
-    var escaped = ""
-    for byte in text.utf8 {
-      switch byte {
-      case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E:
-        escaped.unicodeScalars.append(Unicode.Scalar(byte))
-      default: escaped += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-      }
-    }
-    return escaped
   }
 }

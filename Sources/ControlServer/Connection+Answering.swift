@@ -107,6 +107,7 @@ extension Connection {
   func refuse(_ problem: Problem, allow: [HTTPMethod] = []) {
     switch state {
     case .idle:
+      // No head yet: the pipelining handler takes the fault for a request.
       state = .answering(
         Exchange(isHead: false, version: .http1_1, keepsAlive: false, kind: .short, hasEnded: false))
     case .receiving(let incoming):

@@ -227,8 +227,8 @@ final class Connection: ChannelDuplexHandler {
     timerDue = nil
     guard let deadline, deadline <= .now() else { return arm() }
     switch state {
-    case .idle where headBegan == nil, .lingering, .closed: close()
-    case .idle, .receiving, .answering:
+    case .idle, .lingering, .closed: close()
+    case .receiving, .answering:
       refuse(Problem(.malformed, "the request did not arrive whole within \(limits.progress)"))
     }
   }

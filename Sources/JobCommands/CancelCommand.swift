@@ -2,19 +2,16 @@ import ArgumentParser
 import ControlClient
 import JobModel
 
-/// `jobq cancel`.
-struct CancelCommand: JobVerb {
+struct CancelCommand: JobActionCommand {
   static let configuration = CommandConfiguration(
-    commandName: "cancel", abstract: "End jobs that have not ended; a running one with its whole process tree.")
+    commandName: "cancel", abstract: "End jobs that have not ended.",
+    discussion: """
+      A waiting job is cancelled at once. Of a running one the cancel is recorded, then its processes get TERM and, after the job's \
+      grace, KILL; `jobq wait` tells when they are gone. Without --state a selection means all jobs that have not ended.
+      """)
+  static let action = JobAction.cancel
+  static let states = JobState.live
 
-  @OptionGroup var daemon: DaemonOptions
-  @OptionGroup var selection: Selection
-
-  func ask(_ client: ControlClient, _ id: JobID) throws(ClientError) -> Job? {
-    try client.call("POST", "/v1/jobs/\(id)/cancel", as: Job.self)
-  }
-
-  func done(_ job: Job?) -> String {
-    job.map { $0.cancelling ? "is being cancelled" : "is \($0.state.rawValue)" } ?? "done"
-  }
+  @OptionGroup var selection: JobSelection
+  @OptionGroup var common: CommonOptions
 }

@@ -1,36 +1,58 @@
-import ArgumentParser
+import Glibc
 import JobModel
 
-/// Finds where the job's own command begins: the first word after `enqueue` that is no option and no option's
-/// value. What follows belongs to
-/// the job, whatever it looks like.
+/// The words of the command line, and where a job's own command begins among them.
 enum CommandWords {
-  /// Options of `enqueue` that take a value. A test holds both lists against the parser's own.
-  static let valued: Set<String> = [
-    "--socket", "-q", "--queue", "-n", "--name", "-l", "--label", "-p", "--priority", "--delay", "--at", "--timeout",
-    "--kill-grace", "--retries", "--backoff", "--backoff-max", "--backoff-kind", "--retry-on", "--no-retry-on",
-    "--on-interrupt", "--cwd", "-e", "--env", "--umask", "--stdin", "--unique", "--after", "--after-any", "--from",
-  ]
-  /// Those that stand alone.
-  static let flags: Set<String> = [
-    "--hold", "--wait", "--follow", "--json", "--split-output", "--inherit-env", "--help", "-h", "--version",
+  /// The flags of `enqueue`, which take no value. Every other word that begins with a dash is an option with one.
+  /// `CommandWordsTests` holds this against what `EnqueueCommand` declares.
+  static let flags: Set = [
+    "--inherit-env", "--split-output", "--hold", "--wait", "--follow", "--json", "--help", "-h", "--help-hidden",
+    "--version",
   ]
 
-  /// The words with a `--` before the job's command, where there is none yet.
-  static func separated(_ words: [String]) throws -> [String] {
+  /// The short options of `enqueue`, all of which take a value.
+  static let short: Set<Character> = ["q", "n", "l", "p", "e"]
+
+  /// Puts `--` before the first word of `enqueue` that is no option, so that all that follows belongs to the job:
+  /// `enqueue -q mail make -j4` is `enqueue -q mail -- make -j4`. A value that is joined to its short option becomes a word of its own.
+  static func separated(_ words: [String]) -> [String] {
     guard words.first == "enqueue" else { return words }
-    var index = 1
-    while index < words.count {
-      let word = words[index]
-      if word == "--" { return words }
-      guard word.hasPrefix("-"), word != "-" else {
-        return Array(words[..<index]) + ["--"] + Array(words[index...])
+    var separated = ["enqueue"]
+    var rest = words.dropFirst()
+    while let word = rest.popFirst() {
+      guard word.hasPrefix("-"), word != "-" else { return separated + ["--", word] + rest }
+      if word == "--" { return separated + [word] + rest }
+      if let joined = joined(word) {
+        separated += joined
+      } else {
+        separated.append(word)
+        if !flags.contains(word), !word.contains("="), let value = rest.popFirst() { separated.append(value) }
       }
-      let name = String(word.prefix { $0 != "=" })
-      guard flags.contains(name) || valued.contains(name) else {
-        throw ValidationError("Unknown option '\(name.printable)'. A command that begins so is written after `--`.")
+    }
+    return separated
+  }
+
+  /// `-qmail` as `-q` and `mail`, `-lk=v` as `-l` and `k=v`; nil for all else, `-q=mail` included.
+  private static func joined(_ word: String) -> [String]? {
+    let value = word.dropFirst(2)
+    guard !word.hasPrefix("--"), let first = value.first, first != "=", let name = word.dropFirst().first,
+      short.contains(name)
+    else { return nil }
+    return ["-\(name)", String(value)]
+  }
+
+  /// The words that this process was given. Bytes that are no UTF-8 are refused: JSON carries text, and a job must not be run with another
+  /// argument than was typed.
+  static func ofProcess() throws(Failure) -> [String] {
+    var words: [String] = []
+    for index in 1..<max(1, Int(CommandLine.argc)) {
+      guard let bytes = CommandLine.unsafeArgv[index] else { break }
+      guard let word = String(validatingCString: bytes) else {
+        throw .usage(
+          "argument \(index), \"\(String(cString: bytes).printable)\", is not UTF-8; put the command into a script, and enqueue that"
+        )
       }
-      index += flags.contains(word) || word.contains("=") ? 1 : 2
+      words.append(word)
     }
     return words
   }

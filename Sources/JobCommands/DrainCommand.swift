@@ -2,33 +2,35 @@ import ArgumentParser
 import ControlClient
 import JobModel
 
-/// `jobq drain`.
 struct DrainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "drain", abstract: "Take no new jobs and start none, until `jobq resume` or a restart of the daemon.")
+    commandName: "drain", abstract: "Take no new jobs and start none, until `jobq resume` or a restart.",
+    discussion: "What is running runs on. With --wait it returns once nothing runs any more.")
 
-  @OptionGroup var daemon: DaemonOptions
-  @Flag(name: .long, help: "Return once nothing runs any more.") var wait = false
+  @Flag(name: .customLong("wait"), help: "Return once nothing runs.")
+  var waits = false
 
-  mutating func run() throws {
-    let client = daemon.client()
-    var data = try client.data("POST", "/v1/drain")
-    if wait {
-      // Each running job's own end is waited for: no asking again and again.
-      while true {
-        let page: JobPage = try client.call("GET", "/v1/jobs?state=running&limit=1000")
-        if page.jobs.isEmpty { break }
-        for job in page.jobs {
-          do throws(ClientError) {
-            _ = try client.data("GET", "/v1/jobs/\(job.id)/wait")
-          } catch {
-            guard case .refused(let problem) = error, problem.code == .notFound else { throw error }
-          }
-        }
+  @OptionGroup var common: CommonOptions
+
+  func run() throws {
+    let client = common.client
+    // Changes are listened to from before the drain: none that matters is missed.
+    let events = waits ? try client.events() : nil
+    var body = try client.drain()
+    while let events {
+      let status: DaemonStatus = try ControlClient.decode(body)
+      guard status.draining else {
+        throw Failure(1, "the drain was ended before nothing ran: `jobq resume`, or a restart")
       }
-      data = try client.data("GET", "/v1/status")
+      // What KILL does not end is stuck in the kernel, and waiting would not help it.
+      if status.counts[.running] <= status.unkillable.count { break }
+      guard try events.next() != nil else {
+        throw ClientError(.lost, "jobqd went away while it drained")
+      }
+      body = try client.status()
     }
-    if daemon.json { return try Output.print(data) }
-    try Output.print(wait ? "drained: nothing runs" : "draining; `jobq resume` ends it")
+    if common.json { return try Output.write(json: body) }
+    try Output.write(
+      waits ? "nothing runs, and no job is taken\n" : "no job is taken or started any more; `jobq resume` ends this\n")
   }
 }

@@ -2,19 +2,13 @@ import ArgumentParser
 import ControlClient
 import JobModel
 
-/// `jobq hold`.
-struct HoldCommand: JobVerb {
+struct HoldCommand: JobActionCommand {
   static let configuration = CommandConfiguration(
-    commandName: "hold", abstract: "Set waiting jobs aside until they are released.")
+    commandName: "hold", abstract: "Set waiting jobs aside.",
+    discussion: "They stay until `jobq release`. Without --state a selection means all waiting jobs that are not held.")
+  static let action = JobAction.hold
+  static let states: Set<JobState> = [.blocked, .scheduled, .queued]
 
-  @OptionGroup var daemon: DaemonOptions
-  @OptionGroup var selection: Selection
-
-  func ask(_ client: ControlClient, _ id: JobID) throws(ClientError) -> Job? {
-    try client.call("POST", "/v1/jobs/\(id)/hold", as: Job.self)
-  }
-
-  func done(_ job: Job?) -> String {
-    job.map { $0.cancelling ? "is being cancelled" : "is \($0.state.rawValue)" } ?? "done"
-  }
+  @OptionGroup var selection: JobSelection
+  @OptionGroup var common: CommonOptions
 }

@@ -1,81 +1,69 @@
-package import ArgumentParser
+import ArgumentParser
 import ControlClient
 import Glibc
 import JobModel
 
-/// The command line of jobq: jobq(1).
-package struct JobQ: ParsableCommand {
-  package static let configuration = CommandConfiguration(
+/// The root of the command line: its verbs, and nothing that is done before one is chosen.
+struct JobQ: ParsableCommand {
+  static let configuration = CommandConfiguration(
     commandName: "jobq",
-    abstract: "A durable queue of background jobs.",
+    abstract: "A durable background job queue.",
     discussion: """
-      Talks to jobqd over a Unix socket: JOBQ_SOCKET, else your own daemon's, else the system's.
+      Jobs are run by the daemon, jobqd, which is looked for at JOBQ_SOCKET, then at the person's own socket \
+      ($XDG_RUNTIME_DIR/jobq/jobq.sock), then at the system's (/run/jobq/jobq.sock).
 
-      Exit codes: 0 done, 1 refused by the daemon, 64 bad usage, 69 no daemon, 75 try again, 77 not permitted. \
-      `wait`, `enqueue --wait` and `enqueue --follow` exit as the job did: 124 timed out, 125 cancelled or interrupted, 126 and 127 \
-      could not be started, 128+N ended by signal N. See jobq(1).
+      Exit codes: 0 done, 1 refused by the daemon, 64 usage, 69 no daemon at the socket, 75 try again, 77 not permitted. What waits for a \
+      job exits as the job did: see `jobq help wait`.
       """,
     version: "jobq \(JobQVersion.current)",
-    subcommands: [
-      EnqueueCommand.self, StatusCommand.self, ListCommand.self, LogsCommand.self, WaitCommand.self, CancelCommand.self,
-      RetryCommand.self, HoldCommand.self, ReleaseCommand.self, RemoveCommand.self, QueuesCommand.self,
-      PauseCommand.self,
-      ResumeCommand.self, DrainCommand.self, ScheduleCommand.self,
+    groupedSubcommands: [
+      CommandGroup(
+        name: "Jobs:",
+        subcommands: [EnqueueCommand.self, StatusCommand.self, ListCommand.self, LogsCommand.self, WaitCommand.self]),
+      CommandGroup(
+        name: "Changing jobs:",
+        subcommands: [CancelCommand.self, RetryCommand.self, HoldCommand.self, ReleaseCommand.self, RemoveCommand.self]),
+      CommandGroup(
+        name: "Queues and the daemon:",
+        subcommands: [QueuesCommand.self, PauseCommand.self, ResumeCommand.self, DrainCommand.self]),
+      CommandGroup(name: "Schedules:", subcommands: [ScheduleCommand.self]),
     ])
+}
 
-  package init() {}
+/// The program `jobq`.
+package enum JobqProgram {
+  /// Does what the command line says, and ends the process with the exit code that CONTRACT.md gives for it.
+  package static func main() -> Never { exit(run { try CommandWords.ofProcess() }) }
 
-  /// Runs the command that `arguments` name and ends the process with its exit code.
-  package static func start(_ arguments: [String]) -> Never {
-    // A reader that has gone (`jobq list | head`) is no error of ours. signal(7).
-    signal(SIGPIPE, SIG_DFL)
+  /// The exit code; what went wrong has been said on standard error.
+  private static func run(_ words: () throws -> [String]) -> Int32 {
     do {
-      var command = try parseAsRoot(try CommandWords.separated(arguments))
+      var command = try JobQ.parseAsRoot(CommandWords.separated(try words()))
       try command.run()
-      try Output.flush()
-      Glibc.exit(0)
-    } catch let error as Failure {
-      try? Output.flush()
-      Output.complain(error.message)
-      Glibc.exit(error.code)
+      return 0
     } catch let error as ClientError {
-      try? Output.flush()
-      Output.complain(error.description)
-      Glibc.exit(error.exitCode)
-    } catch let error as ExitCode {
-      try? Output.flush()
-      Glibc.exit(error.rawValue)
+      complain("\(error)")
+      return error.exitCode
+    } catch let error as Failure {
+      if !error.message.isEmpty { complain(error.message) }
+      return error.exitCode
     } catch {
-      exit(withError: error)
+      return tell(error)
     }
   }
-}
 
-/// An end of the command that is no success: what to say on standard error (nothing where it is empty), and the
-/// exit code.
-struct Failure: Error {
-  var code: Int32
-  var message: String
-
-  init(_ code: Int32, _ message: String = "") {
-    self.code = code
-    self.message = message
-  }
-}
-
-/// Options of every verb that asks the daemon.
-struct DaemonOptions: ParsableArguments {
-  @Option(name: .long, help: ArgumentHelp("Ask the daemon at this socket.", valueName: "path"), completion: .file())
-  var socket: String?
-  @Flag(name: .long, help: "Print JSON: what the daemon answers, one document a line.")
-  var json = false
-
-  func client() -> ControlClient {
-    ControlClient(
-      socket: socket
-        ?? SocketLocation.find(environment: Surroundings.variable, uid: getuid()) { path in
-          var status = stat()
-          return lstat(path, &status) == 0
-        })
+  /// What ArgumentParser has to say: help and versions on standard output; a mistake on standard error, in one line, and where the help is.
+  private static func tell(_ error: any Error) -> Int32 {
+    let status = JobQ.exitCode(for: error).rawValue
+    let text = JobQ.fullMessage(for: error)
+    guard status != 0 else {
+      do throws(Failure) { try Output.write(text.hasSuffix("\n") ? text : text + "\n") } catch { return error.exitCode }
+      return 0
+    }
+    complain(JobQ.message(for: error))
+    if let hint = text.split(separator: "\n").last(where: { $0.contains("--help") }) {
+      Output.toStandardError(hint.drop { $0 == " " } + "\n")
+    }
+    return status
   }
 }

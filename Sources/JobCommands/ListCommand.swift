@@ -2,51 +2,55 @@ import ArgumentParser
 import ControlClient
 import JobModel
 
-/// `jobq list`.
 struct ListCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "list", abstract: "List jobs, newest first.")
+  static let configuration = CommandConfiguration(
+    commandName: "list", abstract: "Show jobs, newest first.",
+    discussion: "One page. Where there are more, the last line says how to see them; with --json, \"next_before\" does."
+  )
 
-  @OptionGroup var daemon: DaemonOptions
+  @OptionGroup var conditions: JobConditions
+
   @Option(
-    name: .long, help: ArgumentHelp("In one of these states.", valueName: "states"),
-    completion: .list(JobState.allCases.map(\.rawValue)))
-  var state: [String] = []
-  @Option(name: [.short, .long], help: ArgumentHelp("Of this queue.", valueName: "name")) var queue: String?
-  @Option(name: [.short, .long], help: ArgumentHelp("With this label.", valueName: "K=V")) var label: [String] = []
-  @Option(name: .long, help: ArgumentHelp("At most so many: 1 to 1000.", valueName: "N")) var limit = 50
-  @Option(name: .long, help: ArgumentHelp("Only jobs with a smaller number.", valueName: "ID")) var before: String?
+    parsing: .unconditional, help: ArgumentHelp("At most so many jobs, 1 to 1000.", valueName: "n"),
+    transform: Values.pageSize)
+  var limit = 50
 
-  mutating func validate() throws {
-    _ = try state.flatMap(Value.state)
-    _ = try label.map(Value.label)
-    guard JobFilter.limits.contains(limit) else { throw ValidationError("--limit \(limit): 1 to 1000 is expected") }
-    if let before, try Value.ids(before).count != 1 { throw ValidationError("--before \(before): one ID is expected") }
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Only jobs with a smaller number.", valueName: "ID"),
+    transform: Values.id)
+  var before: JobID?
+
+  @OptionGroup var common: CommonOptions
+
+  func run() throws {
+    var filter = try conditions.filter()
+    filter.limit = limit
+    filter.before = before
+    let body = try common.client.jobs(filter)
+    if common.json { return try Output.write(json: body) }
+    let page: JobPage = try ControlClient.decode(body)
+    let terminal = Terminal.standardOutput
+    try Output.write(JobTable.text(page.jobs, now: .now, terminal))
+    if let next = page.nextBefore, terminal.isTerminal {
+      try Output.write("There are more: jobq list --before \(next)\n")
+    }
   }
+}
 
-  mutating func run() throws {
-    var parts = ["limit=\(limit)"]
-    let states = try state.flatMap(Value.state)
-    if !states.isEmpty { parts.append("state=" + states.map(\.rawValue).joined(separator: ",")) }
-    if let queue { parts.append("queue=" + ControlClient.escaped(queue)) }
-    for text in label { parts.append("label=" + ControlClient.escaped(text)) }
-    if let before { parts.append("before=\(before)") }
-    let client = daemon.client()
-    let data = try client.data("GET", "/v1/jobs?" + parts.joined(separator: "&"))
-    if daemon.json { return try Output.print(data) }
-    let page = try client.decode(JobPage.self, data)
-    guard !page.jobs.isEmpty else { return Output.note("no jobs") }
-    let now = Words.now()
-    var table = Table(["ID", "STATE", "QUEUE", "TRY", "RESULT", "WHEN", "WORK"])
-    for job in page.jobs {
-      let time =
-        job.finishedAt ?? (job.state == .scheduled ? job.runAt : nil) ?? (job.state == .running ? job.startedAt : nil)
-        ?? job.createdAt
+/// Jobs as `list` shows them.
+enum JobTable {
+  static func text(_ jobs: [Job], now: Timestamp, _ terminal: Terminal) -> String {
+    guard !jobs.isEmpty else { return "No jobs.\n" }
+    var table = Table([
+      .right("ID"), .left("STATE"), .left("QUEUE"), .right("PRIO"), .right("TRIES"), .left("WHEN"), .left("JOB"),
+    ])
+    for job in jobs {
       table.add([
-        "\(job.id)", Paint.state(job.state), job.queue, "\(job.attempt)/\(job.maxAttempts)", Words.result(job),
-        Words.relative(time, to: now), Words.work(job),
+        Cell(job.id.description), Cell(job.stateWord, job.state.colour), Cell(job.queue.printable),
+        Cell(String(job.priority)), Cell("\(job.attempt)/\(job.maxAttempts)"), Cell(job.when(now: now)),
+        Cell(job.title),
       ])
     }
-    try table.print()
-    if let next = page.nextBefore { Output.note("more: jobq list --before \(next)") }
+    return table.text(terminal)
   }
 }

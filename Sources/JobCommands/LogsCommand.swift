@@ -1,56 +1,82 @@
 import ArgumentParser
 import ControlClient
+import Glibc
 import JobModel
 
-/// `jobq logs`.
 struct LogsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "logs", abstract: "Show what a job wrote; of its last attempt, unless another is named.")
+    commandName: "logs", abstract: "Show what jobs wrote.",
+    discussion: """
+      Of the latest attempt, or with -f of it and all that follow, until the job has ended; then the exit code is 0 however it ended. \
+      Of a job with --split-output both streams are shown, one after the other; with -f as they come.
 
-  @OptionGroup var daemon: DaemonOptions
-  @Argument(help: ArgumentHelp("The job's number.", valueName: "ID")) var id: String
-  @Flag(name: [.short, .long], help: "Go on until the job has ended, over retries.") var follow = false
-  @Option(name: .long, help: ArgumentHelp("Of this attempt.", valueName: "N")) var attempt: Int?
-  @Option(name: .long, help: ArgumentHelp("Only the last so many lines.", valueName: "N")) var tail: Int?
-  @Flag(name: .long, help: "Standard output only, of a job with --split-output.") var stdout = false
-  @Flag(name: .long, help: "Standard error only, of a job with --split-output.") var stderr = false
+      Of several jobs each log has a line before it. There is no JSON form: --json is for the errors of scripts that give it to \
+      every verb.
+      """)
 
-  mutating func validate() throws {
-    guard try Value.ids(id).count == 1 else { throw ValidationError("one ID is expected, not \"\(id)\"") }
-    if let attempt, attempt < 1 { throw ValidationError("--attempt \(attempt): 1 is the first") }
-    if let tail, tail < 0 { throw ValidationError("--tail \(tail): a number of lines is expected") }
-    if stdout, stderr { throw ValidationError("give --stdout or --stderr; without both, all of the log is shown") }
+  @OptionGroup var selection: JobSelection
+
+  @Flag(name: .shortAndLong, help: "Go on as more is written, over retries.")
+  var follow = false
+
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Of this attempt only, the first is 1.", valueName: "n"),
+    transform: Values.attempt)
+  var attempt: Int?
+
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Only the last lines.", valueName: "n"), transform: Values.lineCount)
+  var tail: Int?
+
+  @Flag(help: "Standard output only, of a job with --split-output.")
+  var stdout = false
+
+  @Flag(help: "Standard error only, of a job with --split-output.")
+  var stderr = false
+
+  @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    try selection.validateNotEmpty()
+    if stdout, stderr { throw ValidationError("--stdout or --stderr, not both; without them both are shown") }
+    if follow, selection.ids.flatMap(\.all).count != 1 { throw ValidationError("-f follows one job") }
   }
 
-  mutating func run() throws {
-    let client = daemon.client()
-    let number = try Value.ids(id)[0]
-    let stream = stdout ? "stdout" : stderr ? "stderr" : nil
-    if follow {
-      var following = Following(client)
-      _ = try following.output(of: number, from: attempt, onlyFirst: attempt != nil, stream: stream, tail: tail)
-      return
+  func run() throws {
+    let client = common.client
+    let ids = try selection.resolve(client, states: Set(JobState.allCases))
+    if follow, let id = ids.first { return try follow(id, client) }
+    try forEach(ids) { id in
+      var query = LogQuery()
+      query.attempt = attempt
+      query.stream = stream
+      query.tail = tail
+      let reply = try client.log(id, query)
+      // As tail(1) heads several files.
+      if ids.count > 1 { try Output.write("\(id == ids.first ? "" : "\n")==> job \(id) <==\n") }
+      while let bytes = try reply.next() { try Output.write(bytes, to: STDOUT_FILENO) }
     }
-    var query: [String] = []
-    if let attempt { query.append("attempt=\(attempt)") }
-    if let stream { query.append("stream=\(stream)") }
-    if let tail { query.append("tail=\(tail)") }
-    let target = "/v1/jobs/\(number)/log" + (query.isEmpty ? "" : "?" + query.joined(separator: "&"))
-    if daemon.json {
-      var text: [UInt8] = []
-      try client.stream(target) { text += $0 }
-      let answer: [String: JSONValue] = [
-        "id": .integer(number.rawValue), "log": .string(String(decoding: text, as: UTF8.self)),
-      ]
-      return try Output.print(try ControlClient.encode(answer))
-    }
-    var failure: (any Error)?
-    try client.stream(target) { piece throws(ClientError) in
-      do { try Output.write(piece) } catch {
-        failure = error
-        throw .lost("standard output cannot be written")
+  }
+
+  private var stream: String? { stdout ? "stdout" : stderr ? "stderr" : nil }
+
+  private func follow(_ id: JobID, _ client: ControlClient) throws {
+    struct Standing: Decodable {
+      var attempt: Int
+      var splitOutput: Bool
+
+      enum CodingKeys: String, CodingKey {
+        case attempt
+        case splitOutput = "split_output"
       }
     }
-    if let failure { throw failure }
+    let job: Standing = try ControlClient.decode(try client.job(id))
+    var outputs = LogFollower.Output.all(split: job.splitOutput)
+    if let stream { outputs = [LogFollower.Output(stream: stream, descriptor: STDOUT_FILENO)] }
+    // `logs` shows; unlike `enqueue --follow` it does not stand in for the command.
+    for index in outputs.indices { outputs[index].descriptor = STDOUT_FILENO }
+    try LogFollower(
+      client: client, id: id, attempt: attempt ?? max(1, job.attempt), outputs: outputs, tail: tail
+    ).run(overRetries: attempt == nil)
   }
 }

@@ -1,34 +1,48 @@
 import ArgumentParser
 import ControlClient
-import FoundationEssentials
 import JobModel
 
-/// `jobq queues`.
 struct QueuesCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "queues", abstract: "Show the queues and what is in them.")
+    commandName: "queues", abstract: "Show the queues, their limits and their counts.")
 
-  @OptionGroup var daemon: DaemonOptions
+  @OptionGroup var common: CommonOptions
 
-  mutating func run() throws {
-    let client = daemon.client()
-    let data = try client.data("GET", "/v1/queues")
-    if daemon.json { return try Output.print(data) }
-    struct Answer: Decodable { var queues: [QueueInfo] }
-    let queues = try (try? client.decode(Answer.self, data).queues) ?? client.decode([QueueInfo].self, data)
-    try Self.table(queues).print()
+  func run() throws {
+    let body = try common.client.queues()
+    if common.json { return try Output.write(json: body) }
+    let answer: Answer = try ControlClient.decode(body)
+    let terminal = Terminal.standardOutput
+    try Output.write(QueueTable.text(answer.queues, terminal))
   }
 
-  static func table(_ queues: [QueueInfo]) -> Table {
-    var table = Table(["QUEUE", "RUNNING", "LIMIT", "QUEUED", "WAITING", "SUCCEEDED", "FAILED", "CANCELLED", ""])
+  private struct Answer: Decodable { var queues: [QueueInfo] }
+}
+
+/// Queues as `queues` and `status` show them.
+enum QueueTable {
+  static func text(_ queues: [QueueInfo], _ terminal: Terminal) -> String {
+    guard !queues.isEmpty else { return "No queue has been used yet.\n" }
+    var table = Table(
+      [.left("QUEUE"), .left("STARTS"), .right("LIMIT")] + JobState.allCases.map { .right($0.rawValue.uppercased()) })
     for queue in queues {
-      let counts = queue.counts
-      table.add([
-        queue.name, "\(counts[.running])", queue.concurrency.map(String.init) ?? "-", "\(counts[.queued])",
-        "\(counts[.held] + counts[.blocked] + counts[.scheduled])", "\(counts[.succeeded])", "\(counts[.failed])",
-        "\(counts[.cancelled])", queue.paused ? "paused" : "",
-      ])
+      table.add(
+        [
+          Cell(queue.name.printable), queue.paused ? Cell("paused", .yellow) : Cell("yes"),
+          Cell(queue.concurrency.map(String.init) ?? "none"),
+        ] + JobState.allCases.map { Cell(count: queue.counts[$0], $0.colour) })
     }
-    return table
+    if queues.count > 1 {
+      let sum = queues.reduce(StateCounts()) { $0 + $1.counts }
+      table.add([Cell("all"), Cell(""), Cell("")] + JobState.allCases.map { Cell(count: sum[$0], nil) })
+    }
+    return table.text(terminal)
+  }
+}
+
+extension Cell {
+  /// A number; none is a dot, so that the others stand out.
+  fileprivate init(count: Int, _ colour: Colour?) {
+    self.init(count == 0 ? "·" : String(count), count == 0 ? nil : colour)
   }
 }

@@ -2,18 +2,24 @@ import ArgumentParser
 import ControlClient
 import JobModel
 
-/// `jobq remove`.
-struct RemoveCommand: JobVerb {
+struct RemoveCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "remove", abstract: "Take ended or waiting jobs out of the queue, with their logs.")
+    commandName: "remove", abstract: "Take jobs that have ended or wait, and their output, out of the store.",
+    discussion: """
+      Not one that is running, and not one that a live job depends on. Without --state a selection means the jobs that have ended. \
+      With --json, {"id":N,"removed":true} for each.
+      """)
 
-  @OptionGroup var daemon: DaemonOptions
-  @OptionGroup var selection: Selection
+  @OptionGroup var selection: JobSelection
+  @OptionGroup var common: CommonOptions
 
-  func ask(_ client: ControlClient, _ id: JobID) throws(ClientError) -> Job? {
-    _ = try client.data("DELETE", "/v1/jobs/\(id)")
-    return nil
+  func validate() throws { try selection.validateNotEmpty() }
+
+  func run() throws {
+    let client = common.client
+    try forEach(try selection.resolve(client, states: JobState.ended)) { id in
+      try client.remove(id)
+      try Output.write(common.json ? "{\"id\":\(id),\"removed\":true}\n" : "job \(id): removed\n")
+    }
   }
-
-  func done(_ job: Job?) -> String { "is removed" }
 }

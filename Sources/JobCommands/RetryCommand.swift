@@ -2,21 +2,20 @@ import ArgumentParser
 import ControlClient
 import JobModel
 
-/// `jobq retry`.
-struct RetryCommand: JobVerb {
+struct RetryCommand: JobActionCommand {
   static let configuration = CommandConfiguration(
-    commandName: "retry", abstract: "Run ended jobs again.",
-    discussion:
-      "What a job depends on is ignored this time. Its dependents stay as they ended, unless --with-dependents is given."
-  )
+    commandName: "retry", abstract: "Run jobs that have ended again.",
+    discussion: """
+      The job keeps its number and its earlier attempts, and gets as many retries as it had at first. What it waited for is not waited for \
+      again. Without --state a selection means the failed jobs.
+      """)
+  static let action = JobAction.retry
+  static let states: Set<JobState> = [.failed]
 
-  @OptionGroup var daemon: DaemonOptions
-  @OptionGroup var selection: Selection
-  @Flag(name: .long, help: "Also those jobs that its end cancelled.") var withDependents = false
+  @OptionGroup var selection: JobSelection
 
-  func ask(_ client: ControlClient, _ id: JobID) throws(ClientError) -> Job? {
-    try client.call("POST", "/v1/jobs/\(id)/retry" + (withDependents ? "?with_dependents=true" : ""), as: Job.self)
-  }
+  @Flag(help: "Retry the jobs that its end cancelled, too.")
+  var withDependents = false
 
-  func done(_ job: Job?) -> String { job.map { "is \($0.state.rawValue)" } ?? "done" }
+  @OptionGroup var common: CommonOptions
 }

@@ -1,56 +1,106 @@
 import ArgumentParser
-import Glibc
 import JobModel
 
-/// Values of options, each with the sentence that says what is expected.
-enum Value {
+/// How the words of the command line become values. Each throws what a person should have typed.
+enum Values {
   static func span(_ text: String) throws -> TimeSpan {
     guard let span = TimeSpan(text) else {
-      throw ValidationError(
-        "\"\(text.printable)\" is no duration; 250ms, 30s, 5m, 2h, 1d or a number of seconds is expected")
+      throw ValidationError("a duration is expected, such as 250ms, 30s, 5m, 2h, 1d, or a number of seconds")
     }
     return span
   }
 
-  static func time(_ text: String) throws -> Timestamp {
-    guard let time = Surroundings.time(text, now: Glibc.time(nil)) else {
-      throw ValidationError(
-        "\"\(text.printable)\" is no time; RFC 3339 (2026-11-24T08:00:00+01:00) or HH:MM[:SS] is expected")
+  static func label(_ text: String) throws -> Label {
+    guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
+      throw ValidationError("KEY=VALUE is expected")
     }
-    return time
+    return Label(key: String(text[..<equals]), value: String(text[text.index(after: equals)...]))
   }
 
-  static func codes(_ text: String) throws -> ExitCodes {
+  static func exitCodes(_ text: String) throws -> ExitCodes {
     guard let codes = ExitCodes(text) else {
-      throw ValidationError("\"\(text.printable)\" is no list of exit codes; such as 1,75,100-110 is expected")
+      throw ValidationError("exit codes from 0 to 255 are expected, such as 1,75,100-110")
     }
     return codes
   }
 
-  static func ids(_ text: String) throws -> [JobID] {
-    try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
-      guard let id = JobID(part) else {
-        throw ValidationError("\"\(text.printable)\" is no ID: a job's number is expected")
-      }
+  /// One job's number, or several with commas between.
+  static func ids(_ text: String) throws -> JobIDs {
+    let ids = try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
+      guard let id = JobID(part) else { throw ValidationError("a job's number is expected, such as 42 or 42,43") }
       return id
     }
+    return JobIDs(all: ids)
   }
 
-  static func state(_ text: String) throws -> [JobState] {
-    try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
-      guard let state = JobState(rawValue: String(part)) else {
-        throw ValidationError(
-          "\"\(text.printable)\" is no state; \(JobState.allCases.map(\.rawValue).joined(separator: ", ")) are")
-      }
-      return state
-    }
+  static func id(_ text: String) throws -> JobID {
+    guard let id = JobID(text) else { throw ValidationError("a job's number is expected, such as 42") }
+    return id
   }
 
-  static func label(_ text: String) throws -> (key: String, value: String) {
-    let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-    guard parts.count == 2, Limits.isLabelKey(String(parts[0])) else {
-      throw ValidationError("\"\(text.printable)\" is no label; KEY=VALUE is expected")
+  static func states(_ text: String) throws -> JobStates {
+    let states = try text.split(separator: ",", omittingEmptySubsequences: false).map {
+      try word(String($0), JobState.self)
     }
-    return (String(parts[0]), String(parts[1]))
+    return JobStates(all: states)
   }
+
+  static func queue(_ text: String) throws -> String {
+    guard Limits.isQueueName(text) else {
+      throw ValidationError(
+        "a queue's name is made of letters, digits and \". _ - : @\", and does not begin with \".\" or \"-\"")
+    }
+    return text
+  }
+
+  static func backoffKind(_ text: String) throws -> Backoff.Kind { try word(text, Backoff.Kind.self) }
+  static func onInterrupt(_ text: String) throws -> OnInterrupt { try word(text, OnInterrupt.self) }
+
+  static func startTime(_ text: String) throws -> StartTime {
+    guard let time = StartTime(text) else {
+      throw ValidationError("a time is expected, 2026-11-24T08:14:40Z or HH:MM[:SS]")
+    }
+    return time
+  }
+
+  static func priority(_ text: String) throws -> Int { try number(text, in: Limits.priority) }
+  static func retries(_ text: String) throws -> Int { try number(text, in: Limits.retries) }
+  static func pageSize(_ text: String) throws -> Int { try number(text, in: JobFilter.limits) }
+  /// An attempt's number, or a number of lines: the API takes what fits 31 bits.
+  static func attempt(_ text: String) throws -> Int { try number(text, in: 1...Int(Int32.max)) }
+  static func lineCount(_ text: String) throws -> Int { try number(text, in: 0...Int(Int32.max)) }
+
+  private static func number(_ text: String, in range: ClosedRange<Int>) throws -> Int {
+    guard let number = Int(text), text.first != "+", range.contains(number) else {
+      throw ValidationError("a number from \(range.lowerBound) to \(range.upperBound) is expected")
+    }
+    return number
+  }
+
+  private static func word<Word: RawRepresentable & CaseIterable>(_ text: String, _: Word.Type) throws -> Word
+  where Word.RawValue == String {
+    guard let word = Word(rawValue: text) else {
+      throw ValidationError("one of \(words(Word.self).joined(separator: ", ")) is expected, not \"\(text.printable)\"")
+    }
+    return word
+  }
+
+  static func words<Word: RawRepresentable & CaseIterable>(_: Word.Type) -> [String] where Word.RawValue == String {
+    Word.allCases.map(\.rawValue)
+  }
+}
+
+struct Label: Hashable {
+  var key: String
+  var value: String
+}
+
+/// The numbers of one word.
+struct JobIDs: Hashable {
+  var all: [JobID]
+}
+
+/// The states of one word.
+struct JobStates: Hashable {
+  var all: [JobState]
 }

@@ -1,49 +1,56 @@
 import ArgumentParser
 import ControlClient
-import Glibc
 import JobModel
 
-/// `jobq wait`.
 struct WaitCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "wait", abstract: "Wait until jobs have ended, and exit as they did.",
-    discussion:
-      "Of several jobs the first exit code that is not 0 counts, in the order given; 124 where the wait's own time is up."
-  )
+    discussion: """
+      The exit code is the job's own; 124 where it timed out, or where --timeout passed first (standard error says which); 128 + N where \
+      signal N ended it; 137 out of memory; 127 no such command, 126 other failures to start; 125 cancelled, or interrupted for \
+      good. Of several jobs the first code that is not 0, in the order given. A daemon that restarts is waited for, 30 s.
 
-  @OptionGroup var daemon: DaemonOptions
-  @OptionGroup var selection: Selection
+      With --json each job is printed as it ended. Without --state a selection means all jobs that have not ended.
+      """)
+
+  @OptionGroup var selection: JobSelection
+
   @Option(
-    name: .long, help: ArgumentHelp("Wait at most so long for all of them.", valueName: "duration"),
-    transform: Value.span)
+    parsing: .unconditional, help: ArgumentHelp("Wait no longer than this, for all.", valueName: "DUR"),
+    transform: Values.span)
   var timeout: TimeSpan?
 
-  mutating func validate() throws { try selection.requireSome() }
+  @OptionGroup var common: CommonOptions
 
-  mutating func run() throws {
-    let client = daemon.client()
-    var following = Following(client)
-    let deadline = timeout.map { Words.now() + $0 }
-    var code: Int32 = 0
-    for id in try selection.resolve(client) {
-      do throws(any Error) {
-        let job: Job
-        if let deadline {
-          job = try following.end(of: id, within: max(deadline - Words.now(), .zero))
-          guard job.state.hasEnded else {
-            throw Failure(124, "job \(id) is still \(job.state.rawValue): the wait's time is up, and the job goes on")
-          }
-        } else {
-          job = try following.end(of: id)
-        }
-        if daemon.json { try Output.print(try ControlClient.encode(job)) } else { Following.explain(job) }
-        if code == 0 { code = Int32(job.exitStatus ?? 0) }
-      } catch {
-        guard case .refused? = error as? ClientError else { throw error }
-        Output.complain("job \(id): \(error)")
-        if code == 0 { code = 1 }
-      }
+  func validate() throws { try selection.validateNotEmpty() }
+
+  func run() throws {
+    let client = common.client
+    let deadline = timeout.map { Deadline(in: $0) }
+    var first: Int32 = 0
+    for id in try selection.resolve(client, states: JobState.live) {
+      let status = try status(of: id, client, until: deadline)
+      if first == 0 { first = status }
     }
-    if code != 0 { throw Failure(code) }
+    if first != 0 { throw Failure(first) }
+  }
+
+  private func status(of id: JobID, _ client: ControlClient, until deadline: Deadline?) throws -> Int32 {
+    do {
+      let body = try client.wait(id, until: deadline)
+      if common.json { try Output.write(json: body) }
+      let ending = try JobEnding(body)
+      if let status = ending.tell() { return status }
+      complain(
+        "job \(id) has not ended within \(timeout.map(\.description) ?? "the time"), the wait's timeout; it is \(ending.job.stateWord)"
+      )
+      return 124
+    } catch let error as ClientError where error.problem != nil {
+      complain(about: id, error)
+      return error.exitCode
+    } catch let error as ClientError where error.code == .deadline {
+      complain("job \(id): jobqd did not answer within the wait's timeout")
+      return 124
+    }
   }
 }

@@ -56,6 +56,24 @@ package struct LogDirectory: Sendable {
     }
   }
 
+  /// Removes output that was last written before `time`, but none of the jobs in `spared`, which run. What cannot be
+  /// removed stays.
+  package func removeOlder(than time: Timestamp, sparing spared: Set<JobID>) async {
+    await threads.run {
+      guard let root = try? System.openDirectory(path), let shards = try? System.names(in: root) else { return }
+      for name in shards {
+        guard let shard = openShard(name), let entries = try? System.names(in: shard) else { continue }
+        for entry in entries {
+          guard let id = LogNames.job(ofEntry: entry), !spared.contains(id),
+            let written = System.lastWrite(to: entry, at: shard), written < time
+          else { continue }
+          Self.removeEntry(entry, in: shard)
+        }
+        try? System.removeDirectory(name, at: root)
+      }
+    }
+  }
+
   private func removeEntries(ofJobs ids: Set<JobID>, in name: String) {
     guard let shard = openShard(name), let entries = try? System.names(in: shard) else { return }
     for entry in entries {

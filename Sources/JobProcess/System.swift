@@ -1,5 +1,6 @@
 import CJobProcess
 import Glibc
+import JobModel
 
 /// System calls, each behind one function that calls again when a signal interrupts and throws errno with the
 /// call's name.
@@ -53,6 +54,13 @@ enum System {
 
   static func exists(_ path: String, at directory: Descriptor? = nil) -> Bool {
     unsafe faccessat(place(directory), path, F_OK, AT_SYMLINK_NOFOLLOW) == 0
+  }
+
+  /// When something was last written to the file; nil where it is not there.
+  static func lastWrite(to path: String, at directory: Descriptor? = nil) -> Timestamp? {
+    var status = stat()
+    guard unsafe fstatat(place(directory), path, &status, AT_SYMLINK_NOFOLLOW) == 0 else { return nil }
+    return Timestamp(milliseconds: Int64(status.st_mtim.tv_sec) * 1000 + Int64(status.st_mtim.tv_nsec) / 1_000_000)
   }
 
   static func size(_ descriptor: Descriptor) throws(Failure) -> Int64 {

@@ -106,7 +106,7 @@ package actor Supervisor {
   package func run() async {
     if phase == .starting { phase = .running }
     apply(.loosened)
-    prune()
+    keepPruning()
     for await input in inbox {
       switch input {
       case .event(let event): apply(event)
@@ -361,14 +361,27 @@ package actor Supervisor {
 
   // MARK: Retention
 
+  /// How often retention is looked after, beside each start and reload.
+  private static let pruning = Duration.seconds(3600)
+
   /// Removes what retention lets go, in small batches between which others get their turn.
-  func prune() {
+  private func prune() {
     chore { await $0.pruneAll() }
+  }
+
+  /// Prunes now and every hour, until the stop.
+  private func keepPruning() {
+    chore { supervisor in
+      while !Task.isCancelled {
+        await supervisor.pruneAll()
+        try? await Task.sleep(for: Self.pruning)
+      }
+    }
   }
 
   private func pruneAll() async {
     var more = true
-    while more, phase == .running || phase == .starting, !Task.isCancelled {
+    while more, phase == .running, !Task.isCancelled {
       do throws(StoreError) {
         let report = try await store.prune(configuration.retention, at: time.now(), limit: 200)
         await runner.logs.remove(report.removed)
@@ -376,6 +389,10 @@ package actor Supervisor {
       } catch {
         return storageFailed(error)
       }
+    }
+    if let age = configuration.logRetention, phase == .running {
+      let cutoff = Timestamp(milliseconds: time.now().wall.milliseconds - age.milliseconds)
+      await runner.logs.removeOlder(than: cutoff, sparing: Set(core.running.keys))
     }
   }
 }

@@ -1,3 +1,3 @@
 import JobCommands
 
-JobQ.start(Array(CommandLine.arguments.dropFirst()))
+JobqProgram.main()

@@ -11,43 +11,38 @@ import Testing
     var random = seeded("OutputBoard")
     for _ in 0..<200 {
       let board = OutputBoard()
-      var tasks: [(isCancelled: Bool, task: Task<Bool, Never>)] = []
-      let begins = Int.random(in: 0..<20, using: &random)
+      var tasks: [(offset: Int64, isCancelled: Bool, task: Task<Bool, Never>)] = []
+      board.open(key, streams: [.combined])
       for step in 0..<20 {
-        if step == begins { board.open(key, streams: [.combined]) }
         let offset = Int64.random(in: 0..<20, using: &random)
-        let task = Task { [key] in
-          await board.waitForBegin(key)
-          return await board.wait(key, .combined, beyond: offset)
-        }
-        tasks.append((Bool.random(using: &random), task))
+        tasks.append(
+          (offset, Bool.random(using: &random), Task { [key] in await board.wait(key, .combined, beyond: offset) }))
         if Bool.random(using: &random) { await Task.yield() }
-        if step > begins { board.grew(key, .combined, to: Int64(step)) }
+        if step > 0 { board.grew(key, .combined, to: Int64(step)) }
       }
       board.grew(key, .combined, to: 20)
-      let last = Task { [key] in await board.wait(key, .combined, beyond: 20) }
       for waiter in tasks where waiter.isCancelled { waiter.task.cancel() }
+      // The others have come before the end, and there is more than any of them waited for.
       for waiter in tasks where !waiter.isCancelled { #expect(await waiter.task.value) }
       for waiter in tasks where waiter.isCancelled { _ = await waiter.task.value }
       board.close(key)
-      #expect(await !last.value)
+      for waiter in tasks { waiter.task.cancel() }
+      for waiter in tasks { _ = await waiter.task.value }
     }
   }
 
-  @Test(
-    "A stream that an attempt does not have is not waited for, nor output after the end; a beginning is, until cancelled"
-  )
+  @Test("What is not under way has no output to wait for; its begin can be waited for")
   func unknown() async {
     let board = OutputBoard()
-    let early = Task { [key] in await board.waitForBegin(key) }
+    #expect(await !board.wait(key, .stdout, beyond: 0))
+    let begun = Task { [key] in await board.waitForBegin(key) }
+    let given = Task { [key] in await board.waitForBegin(AttemptKey(id: key.id, attempt: 2)) }
     board.open(key, streams: [.stdout, .stderr])
-    await early.value
-    await board.waitForBegin(key)
+    await begun.value
     #expect(await !board.wait(key, .combined, beyond: 0))
     board.close(key)
     #expect(await !board.wait(key, .stdout, beyond: 0))
-    let late = Task { [key] in await board.waitForBegin(key) }
-    late.cancel()
-    await late.value
+    given.cancel()
+    await given.value
   }
 }

@@ -1,4 +1,4 @@
-"""jobq and its peers, each with the same methods for the same work; a method that one lacks is work that it cannot do."""
+"""jobq and its peers, with the same methods for the same work; a method that one lacks is work that it cannot do."""
 
 from .beanstalkd import Beanstalkd
 from .huey import Huey

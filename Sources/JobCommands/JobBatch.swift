@@ -1,0 +1,95 @@
+import FoundationEssentials
+import JobModel
+
+/// Lines of a file of jobs, made ready for one request: all or nothing.
+struct JobBatch {
+  private(set) var body: [UInt8] = []
+  /// For each line of the body, its number in the file.
+  private(set) var lineNumbers: [Int] = []
+
+  static let mostLines = 1000
+  /// A line that is longer is refused by the daemon; so much is read to see that it is.
+  static let longestLine = 2 << 20
+  /// Half of what the daemon takes: a whole line always fits behind it.
+  static let mostBytes = 32 << 20
+
+  var isEmpty: Bool { lineNumbers.isEmpty }
+  var isFull: Bool { lineNumbers.count >= Self.mostLines || body.count >= Self.mostBytes }
+
+  /// Adds a line, with `requestID` where it has none of its own: asked again after a lost reply, the batch gives the same jobs. What is
+  /// no JSON object is added as it is, for the daemon to say so.
+  mutating func add(_ line: ArraySlice<UInt8>, number: Int, requestID: @autoclosure () -> String) {
+    let start = line.firstIndex { !Self.isSpace($0) } ?? line.endIndex
+    if start < line.endIndex, line[start] == UInt8(ascii: "{"), !Self.hasRequestID(line) {
+      let rest = line[(start + 1)...]
+      let isBare = rest.first { !Self.isSpace($0) } == UInt8(ascii: "}")
+      body += "{\"request_id\":\"\(requestID())\"\(isBare ? "" : ",")".utf8
+      body += rest
+    } else {
+      body += line
+    }
+    body.append(0x0A)
+    lineNumbers.append(number)
+  }
+
+  static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0D }
+
+  /// Whether the object has that key itself. Most lines do not hold the word at all, and are not parsed.
+  private static func hasRequestID(_ line: ArraySlice<UInt8>) -> Bool {
+    guard line.contains(subsequence: Array("\"request_id\"".utf8)) else { return false }
+    struct Probe: Decodable {
+      var requestID: JSONValue?
+
+      enum CodingKeys: String, CodingKey { case requestID = "request_id" }
+    }
+    // What cannot be read is left as it is.
+    guard let probe = try? JSONDecoder().decode(Probe.self, from: Data(line)) else { return true }
+    return probe.requestID != nil
+  }
+}
+
+extension ArraySlice<UInt8> {
+  fileprivate func contains(subsequence: [UInt8]) -> Bool {
+    var rest = self
+    while let start = rest.firstIndex(of: subsequence[0]) {
+      rest = rest[start...]
+      if rest.starts(with: subsequence) { return true }
+      rest = rest.dropFirst()
+    }
+    return false
+  }
+}
+
+/// A file, line by line. It holds one block and the beginning of one line.
+struct LineReader {
+  private let file: InputFile
+  private var block: [UInt8] = []
+  private var position = 0
+  private var isAtEnd = false
+  /// Bytes read from the file so far.
+  private(set) var bytesRead: Int64 = 0
+
+  init(_ file: InputFile) { self.file = file }
+
+  /// The next line without its end; nil after the last. A line that is over `limit` comes as its first `limit + 1` bytes or more, and
+  /// what follows it is no longer of use.
+  mutating func next(upTo limit: Int) throws(Failure) -> ArraySlice<UInt8>? {
+    while true {
+      if let end = block[position...].firstIndex(of: 0x0A) {
+        defer { position = end + 1 }
+        return block[position..<end]
+      }
+      if isAtEnd || block.count - position > limit {
+        guard position < block.count else { return nil }
+        defer { position = block.count }
+        return block[position...]
+      }
+      let more = try file.read()
+      isAtEnd = more.isEmpty
+      bytesRead += Int64(more.count)
+      block.removeFirst(position)
+      block += more
+      position = 0
+    }
+  }
+}
