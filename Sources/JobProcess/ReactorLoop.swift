@@ -14,26 +14,26 @@ final class ReactorLoop {
   }
 
   let parts: ReactorParts
-  private let queue: EventQueue
+  let queue: EventQueue
   private let timer: Descriptor
-  private let null: Descriptor
-  private let shelf: LogShelf
+  let null: Descriptor
+  let shelf: LogShelf
 
   var attempts: [UInt64: RunningAttempt] = [:]
-  private var timers = TimerQueue<Timer>()
-  private enum Timer: Hashable {
+  var timers = TimerQueue<Timer>()
+  enum Timer: Hashable {
     /// The one of its machine.
     case attempt(UInt64)
     /// Another look at its tree.
     case check(UInt64)
   }
   private var armedDeadline: UInt64?
-  private var orphans = OrphanKeeper()
+  var orphans = OrphanKeeper()
   /// Attempts whose tree is to be looked for at the end of this turn: one look serves them all.
-  private var toCheck: [RunningAttempt] = []
-  private var hasChildDeaths = false
+  var toCheck: [RunningAttempt] = []
+  var hasChildDeaths = false
   /// Cgroups without a process that could not be removed yet.
-  private var cgroupsToRemove: [Cgroup] = []
+  var cgroupsToRemove: [Cgroup] = []
   private var graceLimit: TimeSpan?
   private var isStopping = false
   private var stopped: (@Sendable () -> Void)?
@@ -64,7 +64,7 @@ final class ReactorLoop {
 
   // MARK: What is watched
 
-  private func watch(
+  func watch(
     _ descriptor: Descriptor, _ what: Watched, of serial: UInt64 = 0, _ interest: EventQueue.Interest = .readable
   ) throws(Failure) {
     try queue.add(descriptor, interest, number: serial << 8 | what.rawValue)
@@ -211,38 +211,9 @@ final class ReactorLoop {
     }
   }
 
-  private static func deadline(_ span: TimeSpan) -> UInt64 {
+  static func deadline(_ span: TimeSpan) -> UInt64 {
     System.monotonicNow() + UInt64(max(span.milliseconds, 0)) * 1_000_000
   }
-
-  // MARK: Output
-
-  private func copyOutput(_ attempt: RunningAttempt, _ index: Int) {
-    guard let pipe = attempt.outputs[index].pipe else { return }
-    if attempt.outputs[index].writer.copy(from: pipe, discard: null) == .ended { close(attempt, index) }
-    parts.board.grew(attempt.launch.key, attempt.outputs[index].stream, to: attempt.outputs[index].writer.end)
-  }
-
-  /// Takes what is still in the pipes. The tree is gone: who else holds a writing end is no concern of the job,
-  /// and is not waited for.
-  private func drain(_ attempt: RunningAttempt) {
-    for index in attempt.outputs.indices {
-      guard let pipe = attempt.outputs[index].pipe else { continue }
-      let most = attempt.outputs[index].writer.end + Self.largestPipe
-      while attempt.outputs[index].writer.copy(from: pipe, discard: null) == .moved,
-        attempt.outputs[index].writer.end < most
-      {}
-      close(attempt, index)
-    }
-  }
-
-  private func close(_ attempt: RunningAttempt, _ index: Int) {
-    if let pipe = attempt.outputs[index].pipe { queue.remove(pipe) }
-    attempt.outputs[index].pipe = nil
-  }
-
-  /// pipe(7): what an unprivileged process may make of a pipe.
-  private static let largestPipe: Int64 = 1 << 20
 
   // MARK: The end
 
@@ -265,97 +236,5 @@ final class ReactorLoop {
     if let events = attempt.cgroupEvents { queue.remove(events) }
     parts.board.close(attempt.launch.key)
     attempt.launch.end(ending)
-  }
-
-  // MARK: The tree
-
-  /// Finds out whether anything of the tree is left.
-  private func check(_ attempt: RunningAttempt) {
-    guard let cgroup = attempt.spawned.cgroup else {
-      if parts.adoptsOrphans {
-        toCheck.append(attempt)
-      } else {
-        sweep(attempt)
-      }
-      return
-    }
-    feed(attempt, isGone(cgroup, attempt) ? .treeGone : .treeRemains)
-  }
-
-  private func isGone(_ cgroup: Cgroup, _ attempt: RunningAttempt) -> Bool {
-    attempt.hasRemovedCgroup = cgroup.remove()
-    if attempt.hasRemovedCgroup { return true }
-    if attempt.cgroupEvents == nil, let events = try? cgroup.events() {
-      attempt.cgroupEvents = events
-      // Where it cannot be watched, the end of the next grace asks again.
-      try? watch(events, .cgroup, of: attempt.serial, .changed)
-    }
-    // Watched first, read then: a change in between is told.
-    guard let events = attempt.cgroupEvents, Cgroup.isPopulated(events) else {
-      cgroup.removeAll()
-      return true
-    }
-    // From Linux 6.19 on a process leaves its cgroup a moment after its end is told. Its list does not hold it
-    // any more.
-    return cgroup.processes().isEmpty
-  }
-
-  private func end(_ attempt: RunningAttempt, _ stage: SessionTree.Stage) {
-    attempt.stage = stage
-    guard let cgroup = attempt.spawned.cgroup else { return sweep(attempt) }
-    parts.treeThreads.submit { stage == .kill ? cgroup.kill() : cgroup.terminate() }
-  }
-
-  private func sweep(_ attempt: RunningAttempt) {
-    attempt.sweep += 1
-    timers.disarm(.check(attempt.serial))
-    let tree = SessionTree(
-      leader: attempt.spawned.leader, mark: attempt.spawned.mark, orphans: orphans.orphans(of: attempt.serial),
-      adoptsOrphans: parts.adoptsOrphans)
-    let (serial, number, stage, reactor) = (attempt.serial, attempt.sweep, attempt.stage, parts.reactor)
-    parts.treeThreads.submit { reactor.post(.swept(serial: serial, number: number, tree.sweep(stage))) }
-  }
-
-  private func swept(_ attempt: RunningAttempt, _ sweep: SessionTree.Sweep) {
-    attempt.members = sweep.living
-    attempt.membersAlive = 0
-    for member in sweep.living where (try? watch(member, .member, of: attempt.serial, .readableOnce)) != nil {
-      attempt.membersAlive += 1
-    }
-    // Where orphans come to this process its list of children is the better witness: in /proc a pass may miss
-    // what lives only for a moment.
-    let isGone = sweep.isEmpty && !parts.adoptsOrphans
-    if attempt.membersAlive == 0, !isGone {
-      // Nobody's end will tell: this looks, less and less often.
-      timers.arm(.check(attempt.serial), at: Self.deadline(.milliseconds(attempt.checkPause)))
-      attempt.checkPause = min(2 * attempt.checkPause, 1000)
-    }
-    feed(attempt, isGone ? .treeGone : .treeRemains)
-  }
-
-  private func memberEnded(_ attempt: RunningAttempt) {
-    attempt.membersAlive -= 1
-    if attempt.membersAlive == 0, attempt.usage != nil { check(attempt) }
-  }
-
-  /// The end of a turn: with one look at the orphans, which trees are gone.
-  private func checkTrees() {
-    guard parts.adoptsOrphans, hasChildDeaths || !toCheck.isEmpty else { return }
-    // Mostly the death was a leader's, and nobody is left to be reaped.
-    if !toCheck.isEmpty || jobq_wait_any(false) > 0 {
-      orphans.look(leaders: parts.spawner.leaders, attempts: attempts)
-    }
-    hasChildDeaths = false
-    let checked = toCheck
-    toCheck = []
-    for attempt in checked where attempts[attempt.serial] != nil {
-      if orphans.orphans(of: attempt.serial).isEmpty {
-        feed(attempt, .treeGone)
-      } else if attempt.stage == .look {
-        feed(attempt, .treeRemains)
-      } else {
-        sweep(attempt)
-      }
-    }
   }
 }
