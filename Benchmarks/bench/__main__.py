@@ -3,6 +3,7 @@
 import argparse
 import json
 import pathlib
+import signal
 import sys
 import time
 
@@ -72,6 +73,8 @@ def measure(world: World, subjects: list, rows: list[str], runs: int) -> tuple[l
 
 def main() -> int:
     chosen = options()
+    # A TERM unwinds like an interrupt: what was started is ended, what was made is removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         world = World(chosen.dir, chosen.bin.resolve(), chosen.quick)
         for subject in chosen.subjects:

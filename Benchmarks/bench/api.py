@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+import time
 
 
 class Refused(Exception):
@@ -25,13 +26,18 @@ class UnixConnection(http.client.HTTPConnection):
 class API:
     def __init__(self, path, seconds: float = 600):
         self.connection = UnixConnection(str(path), seconds)
+        self.last_used = 0.0
 
     def call(self, method: str, path: str, body=None, content: str = "application/json"):
         """The reply's JSON; `body` is sent as JSON unless it is text already."""
         data = body if body is None or isinstance(body, str) else json.dumps(body)
+        # The daemon closes a connection that is idle for long; http.client opens a closed one again.
+        if time.monotonic() - self.last_used > 5:
+            self.connection.close()
         self.connection.request(method, path, data, {"Content-Type": content} if data is not None else {})
         reply = self.connection.getresponse()
         text = reply.read().decode()
+        self.last_used = time.monotonic()
         if reply.status >= 300:
             raise Refused(reply.status, text)
         return json.loads(text) if text else None
@@ -43,19 +49,18 @@ class API:
         line = json.dumps(job, separators=(",", ":")) + "\n"
         return self.call("POST", "/v1/jobs", line * count, "application/x-ndjson")
 
-    def jobs(self, **filters) -> list[dict]:
-        """All that match, newest first, page by page."""
-        found, before = [], None
-        limit = filters.pop("limit", None)
-        while True:
-            words = [f"{key}={value}" for key, value in filters.items()] + [f"limit={limit or 1000}"]
-            if before:
-                words.append(f"before={before}")
-            page = self.call("GET", "/v1/jobs?" + "&".join(words))
+    def jobs(self, **filters) -> dict:
+        """One page, newest first."""
+        return self.call("GET", "/v1/jobs?" + "&".join(f"{key}={value}" for key, value in filters.items()))
+
+    def newest(self, count: int) -> list[dict]:
+        found, page = [], self.jobs(limit=1000)
+        while len(found) < count and page["jobs"]:
             found += page["jobs"]
-            before = page["next_before"]
-            if before is None or limit:
-                return found
+            if page["next_before"] is None:
+                break
+            page = self.jobs(limit=1000, before=page["next_before"])
+        return found
 
     def wait(self, job: int) -> dict:
         while True:
@@ -66,7 +71,7 @@ class API:
     def wait_for_all(self):
         """Until nothing is queued or running. Each step waits for one job's end; none looks again and again."""
         for state in ("queued", "running"):
-            while left := self.jobs(state=state, limit=1):
+            while left := self.jobs(state=state, limit=1)["jobs"]:
                 self.wait(left[0]["id"])
 
     def status(self) -> dict:

@@ -10,8 +10,10 @@ import time
 from .api import API
 from .world import Failure, World, end
 
+# The grace is short: jobs that a row leaves running are no reason to wait, and are ended with the daemon.
 CONFIGURATION = """\
 workers: {workers}
+shutdown_grace: 1s
 retention: {{succeeded: 7d, failed: 7d, cancelled: 7d, logs: 7d, max_jobs: 10000000}}
 """
 
@@ -104,7 +106,4 @@ class Jobqd:
         return self
 
     def __exit__(self, *_):
-        # A second TERM ends the stop's grace: jobs that a row leaves running are no reason to wait.
-        if self.process.poll() is None:
-            self.process.terminate()
         end(self.process)

@@ -8,6 +8,15 @@ def asked(row: Row, against: float) -> str:
     return ("≥ " if row.more_is_better else "≤ ") + number(against)
 
 
+def limit(result: Result) -> str:
+    return number(result.limit) + (" ~" if result.is_unsteady else "")
+
+
+UNSTEADY = (
+    "~: the limit itself changed by half or more meanwhile; the machine was not quiet, and the multiple says little."
+)
+
+
 def verdict(result: Result) -> str:
     if result.subject != "jobq":
         return ""
@@ -32,14 +41,14 @@ def terminal(results: list[Result]) -> str:
                 row.title if own or all(other.subject != "jobq" for other in results if other.row is row) else "",
                 result.subject,
                 f"{number(result.figure)} {row.unit}",
-                number(result.limit),
+                limit(result),
                 f"{number(result.value)} {row.value}",
                 asked(row, row.must) if own else "",
                 asked(row, row.goal) if own else "",
                 verdict(result),
             ]
         )
-    return grid(lines)
+    return grid(lines) + ("\n" + UNSTEADY if any(result.is_unsteady for result in results) else "")
 
 
 def markdown(results: list[Result], machine: dict, subjects: list, times: int, skipped: list[str]) -> str:
@@ -49,7 +58,7 @@ def markdown(results: list[Result], machine: dict, subjects: list, times: int, s
             "# Performance",
             "",
             "Written by `make bench`; the figures are those of one run. Absolute times drift with the machine, so",
-            "each figure has beside it the physical limit, measured just before and just after, and what counts is the",
+            "each figure has beside it the physical limit, measured in turn with it, and what counts is the",
             f"multiple. Medians of {times} runs. The method is in [Benchmarks/README.md](../Benchmarks/README.md).",
             "",
             f"Machine: {machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB · {machine['system']}, "
@@ -64,6 +73,7 @@ def markdown(results: list[Result], machine: dict, subjects: list, times: int, s
             "|---|--:|--:|---|--:|--:|--:|---|",
             *(own_line(result) for result in own.values()),
             "",
+            *([UNSTEADY, ""] if any(result.is_unsteady for result in results) else []),
             *(["Not measured: " + "; ".join(skipped) + ".", ""] if skipped else []),
             "## Beside its peers",
             "",
@@ -84,7 +94,7 @@ def markdown(results: list[Result], machine: dict, subjects: list, times: int, s
 def own_line(result: Result) -> str:
     row = result.row
     return (
-        f"| {row.title} | {number(result.figure)} {row.unit} | {number(result.limit)} | {row.limit} "
+        f"| {row.title} | {number(result.figure)} {row.unit} | {limit(result)} | {row.limit} "
         f"| {number(result.value)} {row.value} | {asked(row, row.must)} | {asked(row, row.goal)} | {verdict(result)} |"
     )
 

@@ -29,6 +29,12 @@ class Result:
         return statistics.median(limits) if limits else None
 
     @property
+    def is_unsteady(self) -> bool:
+        """The limit alone went up or down by half and more while this was measured."""
+        ranges = [sample.limit_range for sample in self.samples if sample.limit_range]
+        return any(most > 1.5 * least for least, most in ranges)
+
+    @property
     def value(self) -> float:
         """The median of the runs' own values: each was measured beside its own limit."""
         return statistics.median(sample.value for sample in self.samples)

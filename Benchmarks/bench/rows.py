@@ -1,6 +1,7 @@
 """The rows of the table: what is measured, against which limit, and what is asked of jobq."""
 
 import dataclasses
+import operator
 import statistics
 import time
 from collections.abc import Callable
@@ -16,6 +17,8 @@ class Sample:
     figure: float
     limit: float | None
     value: float
+    # The limit's own slices, least and most: where they are far apart the machine was not quiet.
+    limit_range: tuple[float, float] | None = None
 
 
 @dataclasses.dataclass
@@ -38,17 +41,25 @@ class Row:
         return value >= against if self.more_is_better else value <= against
 
 
-def beside(limit: Callable[[], float], figure: Callable[[], float]) -> tuple[float, float]:
-    """The figure, and the limit as the mean of just before and just after: a disk's speed drifts."""
-    before = limit()
-    measured = figure()
-    return measured, statistics.mean((before, limit()))
+SLICES = 3
 
 
-def ratio(limit: Callable[[World], Callable[[], float]], work: Callable[[World, object], float]):
+def in_turn(limit: Callable[[], float], figure: Callable[[], float], value: Callable[[float, float], float]) -> Sample:
+    """Figure and limit, a slice of each in turn: a disk is ten times slower now than a few seconds ago."""
+    limits, figures = [limit()], []
+    for _ in range(SLICES):
+        figures.append(figure())
+        limits.append(limit())
+    measured, against = statistics.mean(figures), statistics.mean(limits)
+    return Sample(measured, against, value(measured, against), (min(limits), max(limits)))
+
+
+def ratio(limit: Callable[[World], Callable[[], float]], work: Callable[[World, object], object]):
+    """`work` gives a context of a callable: one slice of the subject's work, as a rate."""
+
     def measure(world: World, subject) -> Sample:
-        figure, against = beside(limit(world), lambda: work(world, subject))
-        return Sample(figure, against, figure / against)
+        with work(world, subject) as a_slice:
+            return in_turn(limit(world), a_slice, operator.truediv)
 
     return measure
 
@@ -62,16 +73,17 @@ def spawns(world: World):
 
 
 def latency(world: World, subject) -> Sample:
-    figure, limit = beside(world.spawn_latency, subject.latency)
-    return Sample(figure, limit, figure - limit)
+    with subject.latency() as a_slice:
+        return in_turn(world.spawn_latency, a_slice, operator.sub)
 
 
 def command(world: World, subject) -> Sample:
     with subject.command() as (argv, environment):
-        figure, limit = beside(
-            lambda: world.process_time(TRUE), lambda: world.process_time(*argv, environment=environment)
+        return in_turn(
+            lambda: world.process_time(TRUE),
+            lambda: world.process_time(*argv, environment=environment),
+            operator.truediv,
         )
-    return Sample(figure, limit, figure / limit)
 
 
 def memory(world: World, subject) -> Sample:

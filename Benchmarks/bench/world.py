@@ -63,29 +63,27 @@ class World:
             return self.tool("bench-append", "--seconds", 1, path / "log")["per_second"]
 
     def spawns_per_second(self) -> float:
-        return self.tool("bench-spawn", "--parallel", 8, "--count", self.count(2000, 500), "/bin/true")["per_second"]
+        return self.tool("bench-spawn", "--parallel", 8, "--count", self.count(1000, 300), "/bin/true")["per_second"]
+
+    @property
+    def stamp(self) -> pathlib.Path:
+        """The job whose start is timed."""
+        return self.tools / "bench-stamp"
+
+    def latency(self, fifo: pathlib.Path, count: int, *arguments, environment: dict | None = None) -> float:
+        """p50 in milliseconds from the enqueue to the first instruction of the timed job."""
+        argv = [self.tools / "bench-latency", "--fifo", fifo, "--count", count, *arguments]
+        return tool_output(argv, environment=environment)["p50_ns"] / 1e6
 
     def spawn_latency(self) -> float:
-        """p50 in milliseconds of a plain posix_spawn of the timed job."""
+        """The same of a plain posix_spawn."""
         with self.scratch() as path:
             fifo = path / "stamps"
-            return (
-                self.tool(
-                    "bench-latency",
-                    "--fifo",
-                    fifo,
-                    "--count",
-                    self.count(200, 40),
-                    "--",
-                    self.tools / "bench-stamp",
-                    fifo,
-                )["p50_ns"]
-                / 1e6
-            )
+            return self.latency(fifo, self.count(80, 20), "--", self.stamp, fifo)
 
     def process_time(self, *command, environment: dict | None = None) -> float:
         """p50 in milliseconds of a command, from its spawn to its end."""
-        argv = [self.tools / "bench-spawn", "--count", self.count(200, 40), "--", *command]
+        argv = [self.tools / "bench-spawn", "--count", self.count(50, 15), "--", *command]
         return tool_output(argv, environment=environment)["p50_ns"] / 1e6
 
 

@@ -65,7 +65,8 @@ def run(name: str, options) -> dict:
 
 def latency(name: str, options) -> dict:
     queue = importlib.import_module(f"{name}_queue")
-    os.mkfifo(options.fifo)
+    if not os.path.exists(options.fifo):
+        os.mkfifo(options.fifo)
     stamps = os.open(options.fifo, os.O_RDWR)
     took = []
     # The first finds workers that are still starting.

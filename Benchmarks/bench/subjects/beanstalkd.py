@@ -22,87 +22,62 @@ class Beanstalkd(Subject):
     def server(self):
         with self.world.scratch() as path:
             (path / "log").mkdir()
+            (path / "output").mkdir()
             with running(["beanstalkd", "-b", path / "log", "-f0", "-l", f"unix:{path}/s"]) as process:
                 wait_for_socket(path / "s", process)
                 yield f"unix:{path}/s", process.pid, path
 
-    def enqueue(self, clients: int) -> float:
+    @contextlib.contextmanager
+    def enqueue(self, clients: int):
         with self.server() as (address, _, _):
-            return self.load(
-                "beanstalk", address, "--clients", clients, "--seconds", self.seconds(), "enqueue", "--job", TRUE
-            )
+            yield self.clients("beanstalk", address, clients, "enqueue", "--job", TRUE)
 
-    def bulk(self, count: int) -> float:
+    @contextlib.contextmanager
+    def bulk(self, count: int):
+        # It syncs each job by itself, so that fewer tell as much.
         with self.server() as (address, _, _):
-            return self.load("beanstalk", address, "--count", count, "bulk", "--job", TRUE)
+            yield lambda: self.load("beanstalk", address, "--count", count // 10, "bulk", "--job", TRUE)
 
-    def run(self, count: int) -> float:
+    @contextlib.contextmanager
+    def run(self, count: int):
         with self.server() as (address, _, path):
-            self.load("beanstalk", address, "--count", count, "bulk", "--job", TRUE)
-            (path / "output").mkdir()
-            return self.world.tool("bench-worker", "--address", address, "--logs", path / "output", "--count", count)[
-                "per_second"
-            ]
+            arguments = ["--address", address, "--logs", path / "output", "--count", count]
 
-    def lease(self, batch: int) -> float:
+            def a_slice() -> float:
+                self.load("beanstalk", address, "--clients", 16, "--count", count, "enqueue", "--job", TRUE)
+                return self.world.tool("bench-worker", *arguments)["per_second"]
+
+            yield a_slice
+
+    @contextlib.contextmanager
+    def lease(self, batch: int):
         with self.server() as (address, _, _):
-            self.load(
-                "beanstalk",
-                address,
-                "--clients",
-                16,
-                "--count",
-                self.world.count(40_000, 10_000),
-                "enqueue",
-                "--job",
-                TRUE,
-            )
-            return self.load(
-                "beanstalk", address, "--clients", 16, "--seconds", self.seconds(), "lease", "--max", batch
-            )
+            count = self.world.count(40_000, 10_000)
+            self.load("beanstalk", address, "--clients", 16, "--count", count, "enqueue", "--job", TRUE)
+            yield self.clients("beanstalk", address, 16, "lease", "--max", batch)
 
-    def latency(self) -> float:
+    @contextlib.contextmanager
+    def latency(self):
         with self.server() as (address, _, path):
-            (path / "output").mkdir()
             fifo = path / "stamps"
-            with running(
-                [self.world.tools / "bench-worker", "--address", address, "--logs", path / "output", "--parallel", 1]
-            ):
-                return (
-                    self.world.tool(
-                        "bench-latency",
-                        "--fifo",
-                        fifo,
-                        "--count",
-                        self.world.count(200, 40),
-                        "--protocol",
-                        "beanstalk",
-                        "--address",
-                        address,
-                        "--job",
-                        f"{self.world.tools / 'bench-stamp'} {fifo}",
-                    )["p50_ns"]
-                    / 1e6
-                )
+            worker = [
+                self.world.tools / "bench-worker",
+                "--address",
+                address,
+                "--logs",
+                path / "output",
+                "--parallel",
+                1,
+            ]
+            with running(worker):
+                job = f"{self.world.stamp} {fifo}"
+                yield self.probe(fifo, "--protocol", "beanstalk", "--address", address, "--job", job)
 
     @contextlib.contextmanager
     def command(self):
         with self.server() as (address, _, _):
-            yield (
-                [
-                    self.world.tools / "bench-load",
-                    "--protocol",
-                    "beanstalk",
-                    "--address",
-                    address,
-                    "--count",
-                    "1",
-                    "enqueue",
-                    "--job",
-                    TRUE,
-                ],
-                {},
-            )
+            client = [self.world.tools / "bench-load", "--protocol", "beanstalk", "--address", address, "--count", "1"]
+            yield [*client, "enqueue", "--job", TRUE], {}
 
     @contextlib.contextmanager
     def at_rest(self):

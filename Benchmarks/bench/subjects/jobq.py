@@ -12,7 +12,7 @@ from ..world import Failure, Skipped
 from .subject import TRUE, Subject
 
 JOB = json.dumps({"command": [TRUE]}, separators=(",", ":"))
-PAYLOAD = json.dumps({"queue": "leased", "payload": TRUE}, separators=(",", ":"))
+LEASED = "leased"
 
 
 def seconds_of(text: str) -> float:
@@ -25,9 +25,8 @@ class Jobq(Subject):
     durability = "fsync before the reply"
 
     def version(self) -> str:
-        return subprocess.run(
-            [self.world.binaries / "jobqd", "--version"], capture_output=True, text=True
-        ).stdout.strip()
+        done = subprocess.run([self.world.binaries / "jobqd", "--version"], capture_output=True, text=True)
+        return done.stdout.strip()
 
     @contextlib.contextmanager
     def daemon(self, workers: int = 8, paused: bool = True):
@@ -36,77 +35,56 @@ class Jobq(Subject):
                 daemon.api.pause()
             yield daemon
 
-    def enqueue(self, clients: int) -> float:
+    @contextlib.contextmanager
+    def enqueue(self, clients: int):
         with self.daemon() as daemon:
-            return self.load(
-                "http", daemon.address, "--clients", clients, "--seconds", self.seconds(), "enqueue", "--job", JOB
-            )
+            yield self.clients("http", daemon.address, clients, "enqueue", "--job", JOB)
 
-    def bulk(self, count: int) -> float:
+    @contextlib.contextmanager
+    def bulk(self, count: int):
         with self.daemon() as daemon:
-            return self.load("http", daemon.address, "--count", count, "bulk", "--job", JOB)
+            yield lambda: self.load("http", daemon.address, "--count", count, "bulk", "--job", JOB)
 
-    def run(self, count: int) -> float:
+    @contextlib.contextmanager
+    def run(self, count: int):
         with self.daemon() as daemon:
-            last = daemon.api.enqueue_many({"command": [TRUE]}, count)["last_id"]
-            started = time.time()
-            daemon.api.resume()
-            daemon.api.wait(last)
-            daemon.api.wait_for_all()
-            jobs = daemon.api.jobs()
-            if len(jobs) != count or any(job["state"] != "succeeded" for job in jobs):
-                raise Failure(f"of {count} jobs {sum(job['state'] == 'succeeded' for job in jobs)} succeeded")
-            return count / (max(seconds_of(job["finished_at"]) for job in jobs) - started)
 
-    def lease(self, batch: int) -> float:
+            def a_slice() -> float:
+                daemon.api.pause()
+                receipt = daemon.api.enqueue_many({"command": [TRUE]}, count)
+                started = time.time()
+                daemon.api.resume()
+                daemon.api.wait(receipt["last_id"])
+                daemon.api.wait_for_all()
+                jobs = [job for job in daemon.api.newest(count) if job["id"] >= receipt["first_id"]]
+                succeeded = sum(job["state"] == "succeeded" for job in jobs)
+                if succeeded != count:
+                    raise Failure(f"of {count} jobs {succeeded} succeeded")
+                return count / (max(seconds_of(job["finished_at"]) for job in jobs) - started)
+
+            yield a_slice
+
+    @contextlib.contextmanager
+    def lease(self, batch: int):
         with self.daemon(paused=False) as daemon:
+            question = {"worker": "probe", "max": 1, "lease_seconds": 60, "wait_seconds": 0}
             try:
-                daemon.api.call(
-                    "POST",
-                    "/v1/queues/leased/lease",
-                    {"worker": "probe", "max": 1, "lease_seconds": 60, "wait_seconds": 0},
-                )
+                daemon.api.call("POST", f"/v1/queues/{LEASED}/lease", question)
             except Refused as refusal:
                 if refusal.status == 404:
                     raise Skipped("the lease calls answer 404") from None
                 raise
             # More than the clients can take in their time, so that the queue is never empty.
-            for _ in range(self.world.count(6, 1)):
-                daemon.api.enqueue_many(json.loads(PAYLOAD), 50_000)
-            return self.load(
-                "http",
-                daemon.address,
-                "--clients",
-                16,
-                "--seconds",
-                self.seconds(),
-                "--queue",
-                "leased",
-                "lease",
-                "--max",
-                batch,
-            )
+            for _ in range(self.world.count(6, 2)):
+                daemon.api.enqueue_many({"queue": LEASED, "payload": TRUE}, 50_000)
+            yield self.clients("http", daemon.address, 16, "--queue", LEASED, "lease", "--max", batch)
 
-    def latency(self) -> float:
+    @contextlib.contextmanager
+    def latency(self):
         with self.daemon(paused=False) as daemon:
             fifo = daemon.directory / "stamps"
-            job = json.dumps({"command": [str(self.world.tools / "bench-stamp"), str(fifo)]})
-            return (
-                self.world.tool(
-                    "bench-latency",
-                    "--fifo",
-                    fifo,
-                    "--count",
-                    self.world.count(200, 40),
-                    "--protocol",
-                    "http",
-                    "--address",
-                    daemon.address,
-                    "--job",
-                    job,
-                )["p50_ns"]
-                / 1e6
-            )
+            job = json.dumps({"command": [str(self.world.stamp), str(fifo)]})
+            yield self.probe(fifo, "--protocol", "http", "--address", daemon.address, "--job", job)
 
     @contextlib.contextmanager
     def command(self):

@@ -57,29 +57,27 @@ class PythonQueue(Subject):
                 )
             yield
 
-    def enqueue(self, clients: int) -> float:
+    @contextlib.contextmanager
+    def enqueue(self, clients: int):
         with self.server() as path:
-            return self.drive(path, "enqueue", "--clients", clients, "--seconds", self.seconds())["per_second"]
+            arguments = ["enqueue", "--clients", clients, "--seconds", 1]
+            yield lambda: self.drive(path, *arguments)["per_second"]
 
-    def run(self, count: int) -> float:
-        count //= 4  # These take four times as long or more.
+    @contextlib.contextmanager
+    def run(self, count: int):
+        count //= 8  # Eight times slower, or more.
         with self.server() as path:
-            self.drive(path, "fill", "--count", count, "--keys", path / "keys")
-            with self.working(path, 8):
-                return self.drive(path, "run", "--keys", path / "keys")["per_second"]
 
-    def latency(self) -> float:
+            def a_slice() -> float:
+                self.drive(path, "fill", "--count", count, "--keys", path / "keys")
+                with self.working(path, 8):
+                    return self.drive(path, "run", "--keys", path / "keys")["per_second"]
+
+            yield a_slice
+
+    @contextlib.contextmanager
+    def latency(self):
         with self.server() as path, self.working(path, 1):
-            return (
-                self.drive(
-                    path,
-                    "latency",
-                    "--count",
-                    self.world.count(60, 10),
-                    "--fifo",
-                    path / "stamps",
-                    "--stamp",
-                    self.world.tools / "bench-stamp",
-                )["p50_ns"]
-                / 1e6
-            )
+            count = self.world.count(30, 10)
+            arguments = ["latency", "--count", count, "--fifo", path / "stamps", "--stamp", self.world.stamp]
+            yield lambda: self.drive(path, *arguments)["p50_ns"] / 1e6

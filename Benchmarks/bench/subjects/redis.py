@@ -19,70 +19,34 @@ class Redis(Subject):
         return ["redis-server", "redis-cli"]
 
     def version(self) -> str:
-        return " ".join(
-            subprocess.run(["redis-server", "--version"], capture_output=True, text=True).stdout.split()[:3]
-        )
+        done = subprocess.run(["redis-server", "--version"], capture_output=True, text=True)
+        return " ".join(done.stdout.split()[:3])
 
     @contextlib.contextmanager
     def server(self):
         with self.world.scratch() as path:
-            argv = [
-                "redis-server",
-                "--port",
-                "0",
-                "--unixsocket",
-                path / "s",
-                "--dir",
-                path,
-                "--appendonly",
-                "yes",
-                "--appendfsync",
-                "always",
-                "--save",
-                "",
-            ]
+            durable = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
+            argv = ["redis-server", "--port", "0", "--unixsocket", path / "s", "--dir", path, *durable]
             with running(argv, stdout=subprocess.DEVNULL) as process:
                 wait_for_socket(path / "s", process)
                 yield f"unix:{path}/s", process.pid
 
-    def enqueue(self, clients: int) -> float:
+    @contextlib.contextmanager
+    def enqueue(self, clients: int):
         with self.server() as (address, _):
-            return self.load(
-                "redis",
-                address,
-                "--clients",
-                clients,
-                "--seconds",
-                self.seconds(),
-                "--queue",
-                QUEUE,
-                "enqueue",
-                "--job",
-                TRUE,
-            )
+            yield self.clients("redis", address, clients, "--queue", QUEUE, "enqueue", "--job", TRUE)
 
-    def bulk(self, count: int) -> float:
+    @contextlib.contextmanager
+    def bulk(self, count: int):
         with self.server() as (address, _):
-            return self.load("redis", address, "--count", count, "--queue", QUEUE, "bulk", "--job", TRUE)
+            yield lambda: self.load("redis", address, "--count", count, "--queue", QUEUE, "bulk", "--job", TRUE)
 
-    def lease(self, batch: int) -> float:
+    @contextlib.contextmanager
+    def lease(self, batch: int):
         with self.server() as (address, _):
-            self.load(
-                "redis", address, "--count", self.world.count(300_000, 50_000), "--queue", QUEUE, "bulk", "--job", TRUE
-            )
-            return self.load(
-                "redis",
-                address,
-                "--clients",
-                16,
-                "--seconds",
-                self.seconds(),
-                "--queue",
-                QUEUE,
-                "lease",
-                "--max",
-                batch,
-            )
+            count = self.world.count(1_000_000, 100_000)
+            self.load("redis", address, "--count", count, "--queue", QUEUE, "bulk", "--job", TRUE)
+            yield self.clients("redis", address, 16, "--queue", QUEUE, "lease", "--max", batch)
 
     @contextlib.contextmanager
     def command(self):

@@ -27,6 +27,7 @@ class RQ(PythonQueue):
     def worker(self, count):
         return [VENV / "python", "rq_worker.py"]
 
-    def bulk(self, count: int) -> float:
+    @contextlib.contextmanager
+    def bulk(self, count: int):
         with self.server() as path:
-            return self.drive(path, "bulk", "--count", count)["per_second"]
+            yield lambda: self.drive(path, "bulk", "--count", count // 10)["per_second"]

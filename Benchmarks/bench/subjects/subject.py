@@ -1,20 +1,24 @@
 """What all subjects share.
 
-The work, where a subject can do it:
+The work, where a subject can do it; each is a context of a callable that does one slice of it and gives the figure:
 
 - `enqueue(clients)`: acknowledged enqueues a second, each client with one under way.
 - `bulk(count)`: the same for many at once in the form that the subject takes fastest.
 - `run(count)`: `/bin/true` a second, from the start of the first to the recorded end of the last, eight at once,
   output captured.
-- `lease(max)`: jobs a second through sixteen outside workers that take `max` at a time and say when they are done.
+- `lease(batch)`: jobs a second through sixteen outside workers that take a batch at a time and say when it is done.
 - `latency()`: milliseconds (p50) from the enqueue to the first instruction of the job's process, idle.
-- `command()`: a context of argv and environment of the whole command that enqueues one job.
-- `at_rest()`: a context of the server's process id, idle.
+
+And two contexts of other things:
+
+- `command()`: argv and environment of the whole command that enqueues one job.
+- `at_rest()`: the server's process id, idle.
 """
 
 import pathlib
 import shutil
 import sys
+from collections.abc import Callable
 
 from ..world import HERE, World
 
@@ -44,8 +48,14 @@ class Subject:
     def load(self, protocol: str, address: str, *arguments) -> float:
         return self.world.tool("bench-load", "--protocol", protocol, "--address", address, *arguments)["per_second"]
 
-    def seconds(self) -> int:
-        return self.world.count(3, 1)
+    def clients(self, protocol: str, address: str, clients: int, *arguments) -> Callable[[], float]:
+        """A slice of a second of clients that each have one request under way."""
+        return lambda: self.load(protocol, address, "--clients", clients, "--seconds", 1, *arguments)
+
+    def probe(self, fifo: pathlib.Path, *arguments, environment: dict | None = None) -> Callable[[], float]:
+        """A slice of timed starts."""
+        count = self.world.count(80, 20)
+        return lambda: self.world.latency(fifo, count, *arguments, environment=environment)
 
 
 def note(text: str):

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import time
 
-from ..world import tool_output
 from .subject import TRUE, Subject
 
 # Near a thousand jobs its server ends.
@@ -22,7 +21,8 @@ class TaskSpooler(Subject):
         return ["tsp"]
 
     def version(self) -> str:
-        return subprocess.run(["tsp", "-V"], capture_output=True, text=True).stdout.splitlines()[0].split(" - ")[0]
+        done = subprocess.run(["tsp", "-V"], capture_output=True, text=True)
+        return done.stdout.splitlines()[0].split(" - ")[0]
 
     @contextlib.contextmanager
     def server(self):
@@ -34,53 +34,44 @@ class TaskSpooler(Subject):
                 self.tsp(environment, "-K")
 
     def tsp(self, environment: dict, *arguments) -> str:
-        done = subprocess.run(
-            ["tsp", *map(str, arguments)],
-            env={**os.environ, **environment},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        return done.stdout.strip()
+        argv = ["tsp", *map(str, arguments)]
+        quiet = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
+        return subprocess.run(argv, env={**os.environ, **environment}, timeout=60, **quiet).stdout.strip()
 
     @contextlib.contextmanager
     def gate(self, environment: dict, path):
         """One slot, taken by a job that waits: what is enqueued stays queued. The block is given the way to open it."""
         fifo = path / "gate"
-        os.mkfifo(fifo)
+        if not fifo.exists():
+            os.mkfifo(fifo)
         self.tsp(environment, "-S", 1)
         self.tsp(environment, "sh", "-c", f"read x < {fifo}")
         with open(fifo, "w") as way:  # Returns when the job has opened its end.
             yield way
 
-    def run(self, count: int) -> float:
+    @contextlib.contextmanager
+    def run(self, count: int):
         count = min(count, MOST)
-        with self.server() as (environment, path), self.gate(environment, path) as way:
-            for _ in range(count):
-                last = self.tsp(environment, TRUE)
-            self.tsp(environment, "-S", 8)
-            started = time.monotonic()
-            way.write("go\n")
-            way.flush()
-            self.tsp(environment, "-w", last)
-            return count / (time.monotonic() - started)
+        with self.server() as (environment, path):
 
-    def latency(self) -> float:
+            def a_slice() -> float:
+                with self.gate(environment, path) as way:
+                    for _ in range(count):
+                        last = self.tsp(environment, TRUE)
+                    self.tsp(environment, "-S", 8)
+                    started = time.monotonic()
+                    way.write("go\n")
+                    way.flush()
+                    self.tsp(environment, "-w", last)
+                    return count / (time.monotonic() - started)
+
+            yield a_slice
+
+    @contextlib.contextmanager
+    def latency(self):
         with self.server() as (environment, path):
             fifo = path / "stamps"
-            argv = [
-                self.world.tools / "bench-latency",
-                "--fifo",
-                fifo,
-                "--count",
-                self.world.count(200, 40),
-                "--",
-                shutil.which("tsp"),
-                self.world.tools / "bench-stamp",
-                fifo,
-            ]
-            return tool_output(argv, environment=environment)["p50_ns"] / 1e6
+            yield self.probe(fifo, "--", shutil.which("tsp"), self.world.stamp, fifo, environment=environment)
 
     @contextlib.contextmanager
     def command(self):
