@@ -76,7 +76,8 @@ extension Connection {
     exchange.heartbeat?.cancel()
     holdsReads = false
     progressed()
-    if isPersistent {
+    // A stream's head may have gone out before the client, or the server, ended what it said then.
+    if isPersistent, !inputEnded, !isQuiescing {
       state = .idle
       context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
     } else if exchange.hasEnded || inputEnded {
