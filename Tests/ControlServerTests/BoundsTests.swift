@@ -28,7 +28,8 @@ import Testing
       for type in ["application/json", "application/x-ndjson"] {
         let client = try RawClient(server.path)
         try await client.send(
-          "POST /v1/jobs HTTP/1.1\r\nHost: j\r\nContent-Type: \(type)\r\nContent-Length: 100\r\n\r\n{\"command\":[\"true\"]}\n"
+          "POST /v1/jobs HTTP/1.1\r\nHost: j\r\nContent-Type: \(type)\r\nContent-Length: 100\r\n\r\n"
+            + "{\"command\":[\"true\"]}\n"
         )
         let reply = try await client.reply()
         #expect(reply.status == 400)
@@ -95,8 +96,7 @@ import Testing
       #expect(reply.headers["connection"] == "close")
       waiting[0].close()
       _ = try await waiting[1].send("")
-      // The event stream's end is seen by the server before this request: they come over the same event loop, but on two
-      // sockets, so it may take more than one try.
+      // The stream's end and this request reach the server on two sockets: it may take more than one try.
       var served = false
       for _ in 0..<1000 where !served { served = try await server.ask("GET", "/v1/jobs/\(id)").status == 200 }
       #expect(served)

@@ -223,7 +223,8 @@ import Testing
     try await TestServer.with { server in
       let client = try RawClient(server.path)
       try await client.send(
-        "GET /healthz HTTP/1.1\r\nHost: j\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n\r\n"
+        "GET /healthz HTTP/1.1\r\nHost: j\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+          + "HTTP2-Settings: AA\r\n\r\n"
       )
       let reply = try await client.reply()
       #expect(reply.status == 200)

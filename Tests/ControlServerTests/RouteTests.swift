@@ -59,6 +59,9 @@ import Testing
         #expect(reply.status == 404, "\(path)")
         #expect(reply.headers["content-type"] == "application/problem+json")
       }
+      let put = try await server.ask("PUT", "/v1/jobs/1")
+      #expect(put.status == 405)
+      #expect(put.headers["allow"] == "GET, HEAD, DELETE")
       for verb in ["cancel", "retry", "hold", "release"] {
         let reply = try await server.ask("POST", "/v1/jobs/7/\(verb)")
         #expect(reply.status == 404)
@@ -184,7 +187,8 @@ import Testing
       let client = try RawClient(server.path, patience: 120)
       let line = #"{"payload":"\#(String(repeating: "x", count: 400_000))"}"# + "\n"
       try await client.send(
-        "POST /v1/jobs HTTP/1.1\r\nHost: j\r\nContent-Type: application/x-ndjson\r\nContent-Length: \(line.utf8.count * 100)\r\n\r\n"
+        "POST /v1/jobs HTTP/1.1\r\nHost: j\r\nContent-Type: application/x-ndjson\r\n"
+          + "Content-Length: \(line.utf8.count * 100)\r\n\r\n"
       )
       for number in 0..<100 {
         try await client.send(line)

@@ -1,6 +1,7 @@
 import ControlServer
 import Foundation
 import JobModel
+import Supervisor
 import Testing
 
 @Suite("Streams") struct StreamTests {
@@ -155,7 +156,8 @@ import Testing
         }
         let client = try RawClient(server.path)
         try await client.send(
-          "POST /v1/jobs HTTP/1.1\r\nHost: j\r\nContent-Type: application/x-ndjson\r\nContent-Length: 999\r\n\r\n{\"command\":"
+          "POST /v1/jobs HTTP/1.1\r\nHost: j\r\nContent-Type: application/x-ndjson\r\nContent-Length: 999\r\n\r\n"
+            + "{\"command\":"
         )
         client.close()
       }
@@ -196,6 +198,25 @@ import Testing
       #expect(try reply.object()["state"] as? String == "held")
       #expect(!FileManager.default.fileExists(atPath: server.path))
       for client in [idle, events, follower, waiter] { client.close() }
+    }
+  }
+
+  @Test("A log that is followed does not look complete where the daemon's stop ends it, and the wait says how the job is")
+  func supervisorFirst() async throws {
+    try await TestServer.with { server in
+      let id = try await server.enqueue(#"{"command":["sh","-c","echo begun; exec sleep 600"]}"#)
+      let follower = try RawClient(server.path)
+      try await follower.send("GET /v1/jobs/\(id)/log?follow=true HTTP/1.1\r\nHost: j\r\n\r\n")
+      _ = try await follower.head()
+      #expect(try await follower.chunk() == "begun\n")
+      let waiter = try RawClient(server.path)
+      try await waiter.send("GET /v1/jobs/\(id)/wait HTTP/1.1\r\nHost: j\r\n\r\n")
+      // As the daemon does it: the supervisor first, so that clients are answered while jobs end.
+      await server.supervisor.stop()
+      #expect(try await follower.readToEnd() == "")
+      #expect(try await waiter.reply().object()["state"] as? String == "queued")
+      follower.close()
+      waiter.close()
     }
   }
 
