@@ -201,7 +201,8 @@ import Testing
     }
   }
 
-  @Test("A log that is followed does not look complete where the daemon's stop ends it, and the wait says how the job is")
+  @Test(
+    "A log that is followed does not look complete where the daemon's stop ends it, and the wait says how the job is")
   func supervisorFirst() async throws {
     try await TestServer.with { server in
       let id = try await server.enqueue(#"{"command":["sh","-c","echo begun; exec sleep 600"]}"#)
