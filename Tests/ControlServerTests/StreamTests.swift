@@ -151,7 +151,8 @@ import Testing
         for target in ["/v1/events", "/v1/jobs/\(id)/wait", "/v1/jobs/\(id)/log?follow=true"] {
           let client = try RawClient(server.path)
           try await client.send("GET \(target) HTTP/1.1\r\nHost: j\r\n\r\n")
-          if target == "/v1/events" { #expect(try await client.head().status == 200) }
+          // 503 where the server has not yet seen that those before have gone.
+          if target == "/v1/events" { #expect([200, 503].contains(try await client.head().status)) }
           client.close()
         }
         let client = try RawClient(server.path)
@@ -161,9 +162,10 @@ import Testing
         )
         client.close()
       }
-      // A stop returns once every task has ended: within the limit of this test.
-      let jobs = try await server.ask("GET", "/v1/jobs")
-      #expect(jobs.status == 200 || jobs.status == 503)
+      var served = false
+      for _ in 0..<1000 where !served { served = try await server.ask("GET", "/v1/jobs").status == 200 }
+      #expect(served)
+      // And the stop that follows returns only once every task has ended.
     }
   }
 }
