@@ -76,7 +76,8 @@ extension Connection {
     exchange.heartbeat?.cancel()
     holdsReads = false
     progressed()
-    if isPersistent {
+    // A stream's head may have gone out before the client, or the server, ended what it said then.
+    if isPersistent, !inputEnded, !isQuiescing {
       state = .idle
       context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
     } else if exchange.hasEnded || inputEnded {
@@ -93,13 +94,18 @@ extension Connection {
   /// the socket closed on it.
   private func linger() {
     guard let context else { return }
-    state = .lingering
     context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-    context.close(mode: .output, promise: nil)
+    finishSending()
     if readIsPending {
       readIsPending = false
       context.read()
     }
+  }
+
+  /// Ends our side once all has been sent that was written, and gives the client a moment to see that.
+  func finishSending() {
+    state = .lingering
+    context?.close(mode: .output, promise: nil)
     arm()
   }
 
@@ -156,12 +162,13 @@ extension Connection {
   func startHeartbeat(_ bytes: ByteBuffer, every span: TimeSpan) {
     guard case .answering(var exchange) = state, let context else { return }
     let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+    // A beat must not be left out because it comes a moment early.
+    let quiet = TimeSpan.milliseconds(span.milliseconds / 2).timeAmount
     exchange.heartbeat = context.eventLoop.scheduleRepeatedTask(
       initialDelay: span.timeAmount, delay: span.timeAmount
     ) { _ in
       let connection = bound.value
-      guard connection.lastProgress + span.timeAmount <= .now(), connection.context?.channel.isWritable == true
-      else { return }
+      guard connection.lastProgress + quiet <= .now(), connection.context?.channel.isWritable == true else { return }
       _ = connection.writeBody(bytes)
     }
     state = .answering(exchange)

@@ -5,7 +5,8 @@ import NIOHTTP1
 /// From the wire to a request.
 extension Connection {
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    progressed()
+    // One who sends on after a refusal gets no more time for it.
+    if case .lingering = state {} else { progressed() }
     madeMessage = true
     switch unwrapInboundIn(data) {
     case .head(let head): received(head)

@@ -148,6 +148,7 @@ final class Connection: ChannelDuplexHandler {
   func quiesce() {
     isQuiescing = true
     switch state {
+    case .idle where isBehind, .lingering where isBehind: finishSending()
     case .idle, .receiving, .lingering: close()
     case .answering(let exchange):
       if exchange.kind == .long {
@@ -227,6 +228,10 @@ final class Connection: ChannelDuplexHandler {
     timerDue = nil
     guard let deadline, deadline <= .now() else { return arm() }
     switch state {
+    case .idle where isBehind, .lingering where isBehind:
+      // It has its reply still to read, in its own time: in a pager, say.
+      progressed()
+      arm()
     case .idle, .lingering, .closed: close()
     case .receiving, .answering:
       refuse(Problem(.malformed, "the request did not arrive whole within \(limits.progress)"))
@@ -246,6 +251,12 @@ final class Connection: ChannelDuplexHandler {
       await withCheckedContinuation { writeWaiter = $0 }
     }
     return isOpen && !Task.isCancelled
+  }
+
+  /// Whether the client has yet to take what was written.
+  private var isBehind: Bool {
+    let unsent = try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)
+    return (unsent ?? 0) > 0
   }
 
   private var isOpen: Bool {

@@ -20,7 +20,8 @@ final class Connections {
     if open.count >= limit {
       let idlest = open.values.lazy.filter(\.isEvictable).min { $0.lastProgress < $1.lastProgress }
       if let idlest {
-        // Its entry goes with it, in this call.
+        // Out at once: that it is closed is told later, and one more newcomer must not count on it again.
+        open[ObjectIdentifier(idlest)] = nil
         idlest.close()
       } else {
         guard open.count < limit + Self.surplus else { return false }

@@ -109,8 +109,8 @@ package actor ControlServer {
     try? await running.group.shutdownGracefully()
   }
 
-  /// Whether the event loop is alive: for a watchdog, that is told nothing while it is stuck. False where the server does
-  /// not run.
+  /// Whether the event loop is alive: for a watchdog, which hears nothing while it is stuck. False where the server
+  /// does not run.
   package func answers() async -> Bool {
     guard case .running(let running) = phase else { return false }
     return (try? await running.listener.eventLoop.submit { true }.get()) ?? false

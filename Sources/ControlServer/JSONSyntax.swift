@@ -117,8 +117,10 @@ struct JSONSyntax {
   private mutating func leave() { depth -= 1 }
 
   private mutating func word(_ word: StaticString) throws(Fault) {
-    for byte in word.description.utf8 {
-      guard take(byte) else { throw fault("\"\(word)\" is expected") }
+    let start = position
+    for byte in word.description.utf8 where !take(byte) {
+      position = start
+      throw fault("a value is expected")
     }
   }
 

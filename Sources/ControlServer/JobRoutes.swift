@@ -43,13 +43,9 @@ enum JobRoutes {
   private static func add(_ call: Call) async throws(Problem) -> Reply {
     try call.noParameters()
     if case .lines(let feed) = call.body { return try await addLines(feed, call) }
-    let request = try call.json(JobRequest.self)
-    guard let added = try await call.service.enqueue([request], by: call.peer.submitter).first else {
-      throw Problem(.fault, "the store took a job and did not say its number")
-    }
+    let added = try await call.service.enqueueOne(try call.json(), by: call.peer.submitter)
     return try .json(
-      try await call.service.job(added.id, viewer: call.viewer), status: added.isNew ? .created : .ok,
-      headers: [("location", "/v1/jobs/\(added.id)")])
+      added.job, status: added.isNew ? .created : .ok, headers: [("location", "/v1/jobs/\(added.job.id)")])
   }
 
   /// All or none: the first line that is refused refuses all.

@@ -22,14 +22,25 @@ enum LogRoutes {
     if wanted.tail != nil, wanted.offset > 0 {
       throw Problem(InvalidValue("offset", "a log is read from an offset or from a tail, not both"))
     }
-    let feed = try await call.service.log(
-      try call.jobID(), attempt: wanted.attempt, stream: wanted.stream, offset: wanted.offset, tail: wanted.tail,
+    let (service, id) = (call.service, try call.jobID())
+    let feed = try await service.log(
+      id, attempt: wanted.attempt, stream: wanted.stream, offset: wanted.offset, tail: wanted.tail,
       follow: wanted.follow)
     return .stream(contentType: "text/plain; charset=utf-8") { stream in
       var feed = feed
       while let bytes = try await feed.next() { try await stream.write(ByteBuffer(bytes: bytes)) }
       // Cut short by a stop, the body must not look complete.
       try Task.checkCancellation()
+      // A job that has been removed meanwhile had ended.
+      if wanted.follow, let job = try? await service.job(id, viewer: nil), goesOn(job, wanted.attempt) {
+        throw ReplyStream.Closed()
+      }
     }
+  }
+
+  /// Whether there may be more to come from what is followed: the job, or one attempt of it.
+  private static func goesOn(_ job: Job, _ attempt: Int?) -> Bool {
+    guard let attempt else { return !job.state.hasEnded }
+    return job.state == .running && job.attempt == attempt
   }
 }

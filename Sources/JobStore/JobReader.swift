@@ -190,7 +190,7 @@ extension Backoff {
 }
 
 extension Job {
-  fileprivate init(_ row: JobRow, _ spec: JobSpec) throws(SQLiteError) {
+  init(_ row: JobRow, _ spec: JobSpec) throws(SQLiteError) {
     self.init(
       id: row.id, state: row.state, queue: row.queue, priority: row.priority, createdAt: row.createdAt,
       attempt: row.attempt, maxAttempts: row.maxAttempts, killGrace: spec.killGrace, backoff: spec.backoff,
@@ -214,8 +214,8 @@ extension Job {
     retryOn = spec.retryOn
     noRetryOn = spec.noRetryOn
     uniqueKey = row.uniqueKey
-    after = spec.after
-    afterAny = spec.afterAny
+    after = spec.after.sorted()
+    afterAny = spec.afterAny.sorted()
     exitCode = row.exitCode
     signal = row.signal
     outcome = row.outcome

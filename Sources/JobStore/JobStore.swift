@@ -28,6 +28,8 @@ package protocol JobStore: Sendable {
   /// - Throws: `.unknownDependency` where `after` or `after_any` of one that would be added names a job that is
   ///   not there.
   func enqueue(_ specs: [JobSpec], at moment: Moment) async throws(StoreError) -> [Enqueued]
+  /// The same for one job, which is given back as the commit left it: nobody needs to ask for it again.
+  func enqueueOne(_ spec: JobSpec, at moment: Moment) async throws(StoreError) -> EnqueuedJob
 
   // MARK: Reading
 
@@ -113,6 +115,18 @@ package struct Enqueued: Sendable, Hashable {
 
   package init(id: JobID, isNew: Bool) {
     self.id = id
+    self.isNew = isNew
+  }
+}
+
+package struct EnqueuedJob: Sendable, Hashable {
+  /// `env` unmasked.
+  package var job: Job
+  /// False where a unique key or a request id answered with an existing job.
+  package var isNew: Bool
+
+  package init(job: Job, isNew: Bool) {
+    self.job = job
     self.isNew = isNew
   }
 }

@@ -9,26 +9,47 @@ extension JobTable {
   func enqueue(_ specs: [EncodedSpec], at moment: Moment) throws -> [Enqueued] {
     var answers: [Enqueued] = []
     answers.reserveCapacity(specs.count)
-    for spec in specs { answers.append(try enqueue(spec, at: moment)) }
+    for spec in specs {
+      switch try enqueue(spec, at: moment) {
+      case .existing(let id): answers.append(Enqueued(id: id, isNew: false))
+      case .new(let row): answers.append(Enqueued(id: row.id, isNew: true))
+      }
+    }
     return answers
   }
 
-  private func enqueue(_ encoded: EncodedSpec, at moment: Moment) throws -> Enqueued {
+  /// Adds one job and gives it as it now is. A new one is not read back: its row and its spec are at hand.
+  func enqueueOne(_ encoded: EncodedSpec, at moment: Moment) throws -> EnqueuedJob {
+    switch try enqueue(encoded, at: moment) {
+    case .new(let row): return EnqueuedJob(job: try Job(row, encoded.spec), isNew: true)
+    case .existing(let id):
+      // Live, or kept by its request's id as long as that is.
+      guard let job = try reader.job(id) else { throw StoreError(.noSuchJob(id), "job \(id) has been removed") }
+      return EnqueuedJob(job: job, isNew: false)
+    }
+  }
+
+  private enum Answer {
+    case new(JobRow)
+    case existing(JobID)
+  }
+
+  private func enqueue(_ encoded: EncodedSpec, at moment: Moment) throws -> Answer {
     let spec = encoded.spec
     if let request = spec.requestID {
       let since = Timestamp(milliseconds: moment.wall.milliseconds - Self.requestMemory.milliseconds)
       let known: JobID? = try statements[.findRequest].bind(request).bind(since).first { row throws(SQLiteError) in
         try row.read()
       }
-      if let known { return Enqueued(id: known, isNew: false) }
+      if let known { return .existing(known) }
     }
     if let key = spec.uniqueKey, let live = try owner(ofKey: key) {
       try remember(spec.requestID, live, at: moment)
-      return Enqueued(id: live, isNew: false)
+      return .existing(live)
     }
-    let id = try insert(encoded, at: moment)
-    try remember(spec.requestID, id, at: moment)
-    return Enqueued(id: id, isNew: true)
+    let row = try insert(encoded, at: moment)
+    try remember(spec.requestID, row.id, at: moment)
+    return .new(row)
   }
 
   /// The live job that has this unique key.
@@ -41,7 +62,7 @@ extension JobTable {
     try statements[.insertRequest].bind(request).bind(id).bind(moment.wall).run()
   }
 
-  private func insert(_ encoded: EncodedSpec, at moment: Moment) throws -> JobID {
+  private func insert(_ encoded: EncodedSpec, at moment: Moment) throws -> JobRow {
     let spec = encoded.spec
     let dependencies = encoded.dependencies
     var row = JobRow(spec, at: moment)
@@ -63,11 +84,12 @@ extension JobTable {
       row.wait(held: spec.hold, at: moment)
     }
     let id = try add(row, at: moment)
+    row.id = id
     try encoded.insert(for: id, by: statements[.insertSpec])
     for (key, value) in spec.labels { try statements[.insertLabel].bind(id).bind(key).bind(value).run() }
     for ((other, kind), isResolved) in zip(dependencies, isResolved) {
       try statements[.insertDependency].bind(id).bind(other).bind(kind).bind(isResolved).run()
     }
-    return id
+    return row
   }
 }

@@ -124,6 +124,11 @@ extension SQLiteJobStore {
     return try await write(weight: all.count) { table, _ in try table.enqueue(all, at: moment) }
   }
 
+  package func enqueueOne(_ spec: JobSpec, at moment: Moment) async throws(StoreError) -> EnqueuedJob {
+    let encoded = try EncodedSpec(spec)
+    return try await write { table, _ in try table.enqueueOne(encoded, at: moment) }
+  }
+
   package func job(_ id: JobID) async throws(StoreError) -> Job? { try await read { try $0.job(id) } }
   package func jobs(_ filter: JobFilter) async throws(StoreError) -> JobPage { try await read { try $0.jobs(filter) } }
   package func overview() async throws(StoreError) -> StoreOverview { try await read { try $0.overview() } }

@@ -24,11 +24,21 @@ package struct JobService: Sendable {
 
   /// Adds the jobs, all or none, and answers in their order.
   package func enqueue(_ requests: [JobRequest], by submitter: Submitter?) async throws(Problem) -> [Enqueued] {
-    if await supervisor.isStopping { throw Problem(.notReady, "jobqd is stopping; try again once it is back") }
-    if await supervisor.isDraining {
-      throw Problem(.draining, "jobqd drains and takes no new work; `jobq resume` ends the drain")
-    }
-    let defaults = await supervisor.configuration.defaults
+    let specs = try await accepted(requests, by: submitter)
+    return try await asking { store throws(StoreError) in try await store.enqueue(specs, at: now) }
+  }
+
+  /// Adds one job and answers with it, as the submitter may see it and as the commit left it.
+  package func enqueueOne(_ request: JobRequest, by submitter: Submitter?) async throws(Problem) -> EnqueuedJob {
+    let spec = try await accepted([request], by: submitter)[0]
+    var added = try await asking { store throws(StoreError) in try await store.enqueueOne(spec, at: now) }
+    added.job = added.job.visible(to: submitter?.uid)
+    return added
+  }
+
+  /// The jobs that the requests ask for, where new work is taken and every value can be.
+  private func accepted(_ requests: [JobRequest], by submitter: Submitter?) async throws(Problem) -> [JobSpec] {
+    let defaults = try await supervisor.defaultsOfNewWork()
     var specs: [JobSpec] = []
     specs.reserveCapacity(requests.count)
     for (index, request) in requests.enumerated() {
@@ -41,7 +51,7 @@ package struct JobService: Sendable {
       }
     }
     try await refuseClosedDirectories(specs)
-    return try await asking { store throws(StoreError) in try await store.enqueue(specs, at: now) }
+    return specs
   }
 
   /// A directory that is there but that jobs cannot enter is a mistake that the person at the prompt can mend:

@@ -246,8 +246,16 @@ package actor Supervisor {
 
   // MARK: What a front end asks
 
+  /// What a new job gets where its request leaves it open. Throws where no new work is taken.
+  func defaultsOfNewWork() throws(Problem) -> JobDefaults {
+    if core.isStopping { throw Problem(.notReady, "jobqd is stopping; try again once it is back") }
+    if core.isDraining {
+      throw Problem(.draining, "jobqd drains and takes no new work; `jobq resume` ends the drain")
+    }
+    return configuration.defaults
+  }
+
   var isDraining: Bool { core.isDraining }
-  var isStopping: Bool { core.isStopping }
   var busy: Int { core.running.count }
   var workerLimit: Int { core.workers }
 

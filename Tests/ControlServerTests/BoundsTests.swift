@@ -28,7 +28,8 @@ import Testing
       for type in ["application/json", "application/x-ndjson"] {
         let client = try RawClient(server.path)
         try await client.send(
-          "POST /v1/jobs HTTP/1.1\r\nHost: j\r\nContent-Type: \(type)\r\nContent-Length: 100\r\n\r\n{\"command\":[\"true\"]}\n"
+          "POST /v1/jobs HTTP/1.1\r\nHost: j\r\nContent-Type: \(type)\r\nContent-Length: 100\r\n\r\n"
+            + "{\"command\":[\"true\"]}\n"
         )
         let reply = try await client.reply()
         #expect(reply.status == 400)
@@ -95,12 +96,64 @@ import Testing
       #expect(reply.headers["connection"] == "close")
       waiting[0].close()
       _ = try await waiting[1].send("")
-      // The event stream's end is seen by the server before this request: they come over the same event loop, but on two
-      // sockets, so it may take more than one try.
+      // The stream's end and this request reach the server on two sockets: it may take more than one try.
       var served = false
       for _ in 0..<1000 where !served { served = try await server.ask("GET", "/v1/jobs/\(id)").status == 200 }
       #expect(served)
       for client in waiting.dropFirst() { client.close() }
+    }
+  }
+
+  /// A reply that no socket's buffer holds: over 2 MB.
+  private func fill(_ server: TestServer) async throws -> Int {
+    for _ in 0..<10 {
+      _ = try await server.enqueue(
+        #"{"payload":"\#(String(repeating: "x", count: 200_000))","hold":true,"labels":{"k":"v"}}"#)
+    }
+    return try await server.ask("GET", "/v1/jobs").body.utf8.count
+  }
+
+  @Test("A client that takes its time to read a reply gets all of it, over the idle time and over a close")
+  func readsLate() async throws {
+    try await TestServer.with(
+      limits: limits {
+        $0.idle = .milliseconds(300)
+        $0.linger = .milliseconds(100)
+      }
+    ) { server in
+      let length = try await fill(server)
+      let kept = try RawClient(server.path)
+      try await kept.send("GET /v1/jobs HTTP/1.1\r\nHost: j\r\n\r\n")
+      let ending = try RawClient(server.path)
+      try await ending.send("GET /v1/jobs HTTP/1.1\r\nHost: j\r\nConnection: close\r\n\r\n")
+      #expect(try await kept.head().status == 200)
+      #expect(try await ending.head().status == 200)
+      // Two connections that came later, one after the other, are closed for being idle: so much time has passed.
+      for _ in 0..<2 {
+        let idle = try RawClient(server.path)
+        #expect(try await idle.readToEnd() == "")
+        idle.close()
+      }
+      #expect(try await kept.read(count: length).count == length)
+      #expect(try await ending.read(count: length).count == length)
+      #expect(try await ending.readToEnd() == "")
+      kept.close()
+      ending.close()
+    }
+  }
+
+  @Test("A stop lets a client read the rest of its reply within the stop's time")
+  func stopWhileReading() async throws {
+    try await TestServer.with { server in
+      let length = try await fill(server)
+      let client = try RawClient(server.path)
+      try await client.send("GET /v1/jobs HTTP/1.1\r\nHost: j\r\n\r\n")
+      #expect(try await client.head().status == 200)
+      async let stopped: Void = server.server.stop(within: .seconds(20))
+      #expect(try await client.read(count: length).count == length)
+      #expect(try await client.readToEnd() == "")
+      client.close()
+      await stopped
     }
   }
 

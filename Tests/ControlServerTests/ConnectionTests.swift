@@ -81,6 +81,41 @@ import Testing
     }
   }
 
+  @Test("Random damage to requests is always answered or closed, and harms no one else")
+  func damage() async throws {
+    let seed = UInt64.random(in: 0...UInt64.max)
+    var random = SplitMix(seed: seed)
+    let whole = Array(
+      ("POST /v1/jobs?a=%20 HTTP/1.1\r\nHost: jobq\r\nContent-Type: application/json\r\nContent-Length: 40\r\n\r\n"
+        + "{\"command\":[\"true\"],\"labels\":{\"a\":\"b\"}}GET /v1/jobs HTTP/1.1\r\nHost: a\r\n"
+        + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\nGET /metrics HTTP/1.1\r\nHost: a\r\n\r\n").utf8)
+    try await TestServer.with { server in
+      let other = try RawClient(server.path)
+      for round in 0..<200 {
+        var bytes = whole
+        for _ in 0..<Int.random(in: 1...6, using: &random) {
+          let index = Int.random(in: 0..<bytes.count, using: &random)
+          switch Int.random(in: 0..<3, using: &random) {
+          case 0: bytes[index] = UInt8.random(in: 0...255, using: &random)
+          case 1: bytes.removeSubrange(index..<min(bytes.count, index + Int.random(in: 1...9, using: &random)))
+          default: bytes.insert(contentsOf: bytes[index...].prefix(20), at: index)
+          }
+        }
+        let client = try RawClient(server.path)
+        // The server may close before it has all: then it has answered.
+        let cut = Int.random(in: 0...bytes.count, using: &random)
+        try? await client.send(Array(bytes[..<cut]))
+        try? await client.send(Array(bytes[cut...]))
+        try? await client.endOutput()
+        let replies = try await client.readToEnd()
+        #expect(replies.isEmpty || replies.hasPrefix("HTTP/1."), "seed \(seed), round \(round)")
+        client.close()
+      }
+      #expect(try await other.ask("GET", "/healthz").status == 200)
+      other.close()
+    }
+  }
+
   @Test("Garbage after a good request does not spoil that one's reply")
   func garbageAfterGood() async throws {
     try await TestServer.with { server in
@@ -223,7 +258,8 @@ import Testing
     try await TestServer.with { server in
       let client = try RawClient(server.path)
       try await client.send(
-        "GET /healthz HTTP/1.1\r\nHost: j\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n\r\n"
+        "GET /healthz HTTP/1.1\r\nHost: j\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+          + "HTTP2-Settings: AA\r\n\r\n"
       )
       let reply = try await client.reply()
       #expect(reply.status == 200)

@@ -4,6 +4,50 @@ import JobStore
 import Testing
 
 @Suite struct EnqueueTests {
+  @Test("one enqueue gives the job as it is then found, new or not", arguments: Engine.all)
+  func enqueueOne(_ engine: Engine) async throws {
+    try await engine.withStore { store in
+      let first = try await store.add()
+      let other = try await store.add()
+      let specs: [JobSpec] = [
+        .command("/bin/echo", "ü") {
+          $0.labels = ["a": "b"]
+          $0.env = ["A": "1"]
+          $0.umask = 0o7
+          $0.timeout = .seconds(3)
+          $0.uniqueKey = "key"
+          $0.requestID = "request"
+          $0.submittedBy = Submitter(uid: 1, pid: 2)
+        },
+        .command { $0.after = [other, first] },
+        .command { $0.start = .delay(.seconds(60)) },
+        .command { $0.hold = true },
+        JobSpec(
+          queue: "q", work: .payload(.array([.null, .number(0.5)])), killGrace: .zero, retries: 2, backoff: .standard),
+      ]
+      for spec in specs {
+        let added = try await store.enqueueOne(spec, at: .start)
+        #expect(added.isNew)
+        let found = try await store.found(added.job.id)
+        #expect(added.job == found)
+      }
+      for (key, request) in [("key", nil), (nil, "request")] as [(String?, String?)] {
+        let again = try await store.enqueueOne(
+          .command {
+            $0.uniqueKey = key
+            $0.requestID = request
+          }, at: .start)
+        #expect(!again.isNew)
+        let found = try await store.found(again.job.id)
+        #expect(again.job == found)
+        #expect(again.job.command == ["/bin/echo", "ü"])
+      }
+      await #expect(throws: StoreError.self) {
+        try await store.enqueueOne(.command { $0.after = [JobID(999)] }, at: .start)
+      }
+    }
+  }
+
   @Test("a job comes back as it was enqueued, with every field", arguments: Engine.all)
   func everyField(_ engine: Engine) async throws {
     try await engine.withStore { store in
