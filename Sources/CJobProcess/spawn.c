@@ -23,7 +23,8 @@
 #define CLONE_INTO_CGROUP 0x200000000ULL
 #endif
 
-enum { spawner_count = 256, stack_size = 64 << 10, kernel_signals = 64 };
+// A daemon has one runner with a few of these; tests that run side by side have hundreds.
+enum { spawner_count = 2048, stack_size = 64 << 10, kernel_signals = 64 };
 
 static struct {
   atomic_bool used;

@@ -36,7 +36,7 @@ final class Spawner: Sendable {
     openFiles = own.openFiles == inherited.openFiles ? nil : inherited.openFiles
     outOfMemoryScore = own.outOfMemoryScore == inherited.outOfMemoryScore ? nil : String(inherited.outOfMemoryScore)
     var spawners: [Int32] = []
-    for _ in 0..<count { spawners.append(try System.check("mmap") { jobq_spawner_open() }) }
+    for _ in 0..<count { spawners.append(try System.check("room for another starting thread") { jobq_spawner_open() }) }
     free = Mutex(spawners)
   }
 

@@ -95,10 +95,11 @@ struct ControlClientTests {
   @Test("connections that fail leave no descriptor behind")
   func descriptors() async throws {
     try await blocking { () throws in
-      // Descriptors are given lowest first: a leak of one would move this one up by hundreds.
-      for _ in 0..<500 { _ = try? Self.client("/tmp/jobq-no-such.sock").connect() }
+      // Descriptors are given lowest first: a leak would move this one up by thousands, or leave none. Other tests of this process
+      // hold some hundreds meanwhile.
+      for _ in 0..<5000 { _ = try? Self.client("/tmp/jobq-no-such.sock").connect() }
       let next = dup(0)
-      #expect(next < 400)
+      #expect((0..<3000).contains(next))
       close(next)
     }
   }
