@@ -43,6 +43,8 @@ extension ControlClient {
         "POST", "/v1/jobs/\(id)/\(action.rawValue)", query: withDependents ? [("with_dependents", "true")] : []))
   }
 
+  package func why(_ id: JobID) throws(ClientError) -> [UInt8] { try send(HTTPRequest("GET", "/v1/jobs/\(id)/why")) }
+
   package func remove(_ id: JobID) throws(ClientError) { _ = try send(HTTPRequest("DELETE", "/v1/jobs/\(id)")) }
 
   /// `GET /v1/jobs/{id}/wait`: the job once it has ended, or at the deadline as it is. Asks again for `patience` where the daemon goes away.
@@ -75,7 +77,13 @@ extension ControlClient {
     try send(HTTPRequest("GET", "/v1/status"), patience: patience)
   }
   package func queues() throws(ClientError) -> [UInt8] { try send(HTTPRequest("GET", "/v1/queues")) }
-  package func pause() throws(ClientError) -> [UInt8] { try send(HTTPRequest("POST", "/v1/pause")) }
+  package func queue(_ name: String) throws(ClientError) -> [UInt8] {
+    try send(HTTPRequest("GET", "/v1/queues/\(HTTPRequest.escaped(name))"))
+  }
+  package func pause(_ request: PauseRequest) throws(ClientError) -> [UInt8] {
+    try send(
+      HTTPRequest("POST", "/v1/pause", contentType: HTTPRequest.json, body: ControlClient.encode(request)))
+  }
   package func resume() throws(ClientError) -> [UInt8] { try send(HTTPRequest("POST", "/v1/resume")) }
   package func drain() throws(ClientError) -> [UInt8] { try send(HTTPRequest("POST", "/v1/drain")) }
 

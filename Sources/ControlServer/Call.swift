@@ -47,4 +47,10 @@ struct Call: Sendable {
     guard case .whole(let buffer) = body else { throw Problem(.malformed, "one JSON document is expected") }
     return try JSONBody.decode(type, from: buffer)
   }
+
+  /// The same; nil where there is no body.
+  func jsonIfAny<Value: Decodable>(_ type: Value.Type = Value.self) throws(Problem) -> Value? {
+    if case .whole(let buffer) = body, buffer.readableBytes == 0 { return nil }
+    return try json(type)
+  }
 }

@@ -11,7 +11,7 @@ enum DaemonRoutes {
     },
     Route(.POST, "/v1/pause") { call throws(Problem) in
       try call.noParameters()
-      try await call.service.pause()
+      try await call.service.pause(try call.jsonIfAny() ?? PauseRequest())
       return try .json(try await call.service.status())
     },
     Route(.POST, "/v1/resume") { call throws(Problem) in

@@ -34,6 +34,10 @@ enum JobRoutes {
       return try .json(
         try await call.service.retry(try call.jobID(), withDependents: withDependents, viewer: call.viewer))
     },
+    Route(.GET, "/v1/jobs/{id}/why") { call throws(Problem) in
+      try call.noParameters()
+      return try .json(try await call.service.why(try call.jobID()))
+    },
     Route(.GET, "/v1/jobs/{id}/wait", kind: .long) { call throws(Problem) in
       let timeout = try call.parameters { query throws(Problem) in try query.span("timeout_seconds") }
       return try .json(try await call.service.wait(try call.jobID(), timeout: timeout, viewer: call.viewer))

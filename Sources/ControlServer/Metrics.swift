@@ -18,7 +18,7 @@ enum Metrics {
       status.queues.map { ([("queue", $0.name)], $0.paused ? 1 : 0) })
     page.family(
       "jobq_queue_concurrency_limit", .gauge, "How many of the queue's jobs may run at once, where that is limited.",
-      status.queues.compactMap { queue in queue.concurrency.map { ([("queue", queue.name)], Double($0)) } })
+      status.queues.compactMap { queue in queue.limits.concurrency.map { ([("queue", queue.name)], Double($0)) } })
     page.family("jobq_workers_busy", .gauge, "Attempts under way.", [([], Double(status.workers.busy))])
     page.family("jobq_workers_limit", .gauge, "Attempts that may be under way.", [([], Double(status.workers.limit))])
     page.family("jobq_paused", .gauge, "Whether all queues are paused.", [([], status.paused ? 1 : 0)])

@@ -10,6 +10,12 @@ enum Values {
     return span
   }
 
+  static func positiveSpan(_ text: String) throws -> TimeSpan {
+    let span = try span(text)
+    guard span > .zero else { throw ValidationError("a duration over 0 is expected") }
+    return span
+  }
+
   static func label(_ text: String) throws -> Label {
     guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
       throw ValidationError("KEY=VALUE is expected")
@@ -64,6 +70,7 @@ enum Values {
   }
 
   static func priority(_ text: String) throws -> Int { try number(text, in: Limits.priority) }
+  static func places(_ text: String) throws -> Int { try number(text, in: QueueLimits.concurrencies) }
   static func retries(_ text: String) throws -> Int { try number(text, in: Limits.retries) }
   static func pageSize(_ text: String) throws -> Int { try number(text, in: JobFilter.limits) }
   /// An attempt's number, or a number of lines: the API takes what fits 31 bits.

@@ -75,13 +75,30 @@ struct JobReader {
 
   // MARK: Queues
 
-  func isPaused() throws(SQLiteError) -> Bool {
-    try statements[.isPaused].first { row throws(SQLiteError) in try row.read() } ?? false
+  /// Of all queues.
+  func pause() throws(SQLiteError) -> Pause? {
+    try statements[.pause].first { row throws(SQLiteError) in try Pause.read(row) } ?? nil
+  }
+
+  func startTimes(of queue: String) throws(SQLiteError) -> StartTimes {
+    try statements[.startTimes].bind(queue).first { row throws(SQLiteError) in
+      StartTimes(wall: try row.read(), boot: try row.read())
+    } ?? StartTimes()
+  }
+
+  func standing(of id: JobID) throws(SQLiteError) -> JobStanding? {
+    guard let job = try job(id) else { return nil }
+    let pending = try statements[.findPending].bind(id).all { row throws(SQLiteError) in
+      WaitFacts.Dependency(id: try row.read(), state: try row.read())
+    }
+    return JobStanding(
+      job: job, dependencies: pending, pause: try pause(), queuePause: try queue(job.queue)?.pause,
+      nextStart: try startTimes(of: job.queue))
   }
 
   func overview() throws(SQLiteError) -> StoreOverview {
     StoreOverview(
-      paused: try isPaused(), queues: try statements[.queues].all { row throws(SQLiteError) in try QueueInfo(row) })
+      pause: try pause(), queues: try statements[.queues].all { row throws(SQLiteError) in try QueueInfo(row) })
   }
 
   func queue(_ name: String) throws(SQLiteError) -> QueueInfo? {
@@ -235,14 +252,28 @@ extension Attempt {
   }
 }
 
+extension Pause {
+  /// Reads the flag, the reason and the end; nil where the flag is not set.
+  fileprivate static func read(_ row: Statement) throws(SQLiteError) -> Pause? {
+    let paused = try row.read(Bool.self)
+    let pause = Pause(reason: try row.read(), until: try row.read())
+    return paused ? pause : nil
+  }
+}
+
 extension QueueInfo {
   /// Reads `Query.queue`.
   fileprivate init(_ row: Statement) throws(SQLiteError) {
     let name = try row.read(String.self)
-    let paused = try row.read(Bool.self)
+    let pause = try Pause.read(row)
+    var limits = QueueLimits(priority: try row.read())
+    limits.concurrency = try row.read()
+    limits.rate = try row.read()
+    let label = try row.read(String?.self)
     let concurrency = try row.read(Int?.self)
+    if let label, let concurrency { limits.perKey = KeyLimit(label: label, concurrency: concurrency) }
     var counts = StateCounts()
     for state in JobState.allCases { counts[state] = try row.read() }
-    self.init(name: name, settings: QueueSettings(concurrency: concurrency, paused: paused), counts: counts)
+    self.init(name: name, pause: pause, limits: limits, counts: counts)
   }
 }

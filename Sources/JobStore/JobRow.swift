@@ -30,6 +30,8 @@ struct JobRow: Sendable, Hashable {
   var cancelledBy: JobID?
   var onInterrupt: OnInterrupt
   var uniqueKey: String?
+  /// The value of the label by which its queue is limited just now; nil where it has none, or the queue is not.
+  var limitKey: String?
   var exitCode: Int?
   var signal: Int?
   var outcome: Outcome?
@@ -175,6 +177,7 @@ extension JobRow {
     cancelledBy = try row.read()
     onInterrupt = try row.read()
     uniqueKey = try row.read()
+    limitKey = try row.read()
     exitCode = try row.read()
     signal = try row.read()
     outcome = try row.read()
@@ -186,7 +189,7 @@ extension JobRow {
   func insert(by statement: Statement) throws(SQLiteError) {
     statement.bind(state).bind(queue).bind(kind).bind(priority).bind(createdAt).bind(runAt).bind(dueWall).bind(dueBoot)
       .bind(pending).bind(finishedAt).bind(attempt).bind(maxAttempts).bind(cancelledBy).bind(onInterrupt)
-      .bind(uniqueKey).bind(error)
+      .bind(uniqueKey).bind(limitKey).bind(error)
     try statement.run()
   }
 

@@ -39,6 +39,8 @@ package protocol JobStore: Sendable {
   /// Every queue that has been used or set, with its counts and settings, by name; and the flag that pauses
   /// all.
   func overview() async throws(StoreError) -> StoreOverview
+  /// What `why` is decided from; nil where there is no such job.
+  func standing(of id: JobID) async throws(StoreError) -> JobStanding?
 
   // MARK: What a person asks
 
@@ -60,17 +62,22 @@ package protocol JobStore: Sendable {
   /// Takes an ended or waiting job out of the store.
   /// - Throws: `.noSuchJob`; `.wrongState` where it runs; `.hasDependents` where a live job depends on it.
   func remove(_ id: JobID, at moment: Moment) async throws(StoreError)
-  /// Makes the queue if need be.
-  func update(queue: String, _ patch: QueuePatch) async throws(StoreError) -> QueueInfo
-  /// The flag that pauses all queues; kept over restarts.
-  func setPaused(_ paused: Bool) async throws(StoreError)
+  /// Changes what was set for a queue, and makes it if need be. A pause with an end ends by `promoteDue`.
+  func update(queue: String, _ patch: QueuePatch, at moment: Moment) async throws(StoreError) -> QueueInfo
+  /// The pause of all queues, nil to take it back; kept over restarts. One with an end ends by `promoteDue`.
+  func setPause(_ pause: PauseRequest?, at moment: Moment) async throws(StoreError)
+  /// Says by which label the jobs of each named queue are counted, and of those not named that they are not. Where that
+  /// changes for a queue, all that waits in it is sorted anew, in one transaction: about 20 µs a job.
+  func countKeys(by labels: [String: String]) async throws(StoreError)
 
   // MARK: Attempts
 
-  /// Takes up to `request.limit` command jobs that may run, best first (priority, then arrival), records an
-  /// attempt for each and makes them `running`. Committed without a sync, except for those whose `on_interrupt`
-  /// is not `retry`: after a power cut the others simply run again.
-  func claim(_ request: ClaimRequest, at moment: Moment) async throws(StoreError) -> [ClaimedAttempt]
+  /// Takes up to `request.limit` command jobs that may run, best first (the queue's priority, the job's, then
+  /// arrival), records an attempt for each and makes them `running`; of a queue with a rate also when the next may
+  /// start. Committed without a sync, except for those whose `on_interrupt` is not `retry`: after a power cut the
+  /// others simply run again. A queue whose keys the request counts by another label than `countKeys` said is left
+  /// out: the request is older.
+  func claim(_ request: ClaimRequest, at moment: Moment) async throws(StoreError) -> ClaimReport
   /// Notes the leader of an attempt's processes, for the recovery after a daemon's death. Only queued: it rides
   /// with the next commit, unsynced, and where it fails nothing is lost, since the mark and the cgroup find the
   /// processes too.
@@ -85,7 +92,8 @@ package protocol JobStore: Sendable {
 
   // MARK: Time
 
-  /// Moves up to `limit` scheduled jobs whose time has come to `queued`. Not synced.
+  /// Moves up to `limit` scheduled jobs whose time has come to `queued`, and ends the pauses whose end has. Not
+  /// synced: after a power cut it is due again.
   func promoteDue(at moment: Moment, limit: Int) async throws(StoreError) -> DueReport
 
   // MARK: Starts and stops
@@ -132,45 +140,17 @@ package struct EnqueuedJob: Sendable, Hashable {
 }
 
 package struct StoreOverview: Sendable, Hashable {
-  package var paused: Bool
+  /// Of all queues.
+  package var pause: Pause?
+  /// With the limits that were set, which those of the configuration file go before.
   package var queues: [QueueInfo]
 
-  package init(paused: Bool, queues: [QueueInfo]) {
-    self.paused = paused
+  package init(pause: Pause?, queues: [QueueInfo]) {
+    self.pause = pause
     self.queues = queues
   }
 
   package var counts: StateCounts { queues.reduce(StateCounts()) { $0 + $1.counts } }
-}
-
-/// What may be taken, as the scheduling core says.
-package struct ClaimRequest: Sendable, Hashable {
-  /// Attempts in all.
-  package var limit: Int
-  /// How many more each named queue may start; 0 for none. A queue that is not named is bounded by `limit`
-  /// alone. Paused queues are the store's to leave out: it knows the flags.
-  package var room: [String: Int]
-
-  package init(limit: Int, room: [String: Int] = [:]) {
-    self.limit = limit
-    self.room = room
-  }
-}
-
-/// A job that has been taken for an attempt.
-package struct ClaimedAttempt: Sendable, Hashable {
-  package var id: JobID
-  package var attempt: Int
-  /// What was enqueued, without what only matters until then: its start, its hold and its request id.
-  package var spec: JobSpec
-  package var startedAt: Timestamp
-
-  package init(id: JobID, attempt: Int, spec: JobSpec, startedAt: Timestamp) {
-    self.id = id
-    self.attempt = attempt
-    self.spec = spec
-    self.startedAt = startedAt
-  }
 }
 
 /// What tells an attempt's leader from every other process, ever: a pid alone is reused.
@@ -207,13 +187,16 @@ package struct Leftover: Sendable, Hashable {
 
 package struct DueReport: Sendable, Hashable {
   package var promoted: Int
-  /// When the next scheduled job is due by each clock; nil where none is. At or before now where `limit` cut
-  /// the work short.
+  /// Whether a pause has ended.
+  package var resumed: Bool
+  /// When the next scheduled job or pause is due by each clock; nil where none is. At or before now where `limit`
+  /// cut the work short.
   package var nextWall: Timestamp?
   package var nextBoot: Int64?
 
-  package init(promoted: Int, nextWall: Timestamp?, nextBoot: Int64?) {
+  package init(promoted: Int, resumed: Bool = false, nextWall: Timestamp?, nextBoot: Int64?) {
     self.promoted = promoted
+    self.resumed = resumed
     self.nextWall = nextWall
     self.nextBoot = nextBoot
   }

@@ -83,6 +83,7 @@ extension JobTable {
     } else {
       row.wait(held: spec.hold, at: moment)
     }
+    row.limitKey = try keyLabel(of: spec.queue).flatMap { spec.labels[$0] }
     let id = try add(row, at: moment)
     row.id = id
     try encoded.insert(for: id, by: statements[.insertSpec])

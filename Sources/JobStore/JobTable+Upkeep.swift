@@ -17,23 +17,15 @@ extension JobTable {
       row.wait(held: false, at: moment)
       try save(row, was: old, at: moment)
     }
-    return DueReport(
-      promoted: byWall.count + byBoot.count,
-      nextWall: try statements[.nextWall].first { row throws(SQLiteError) in try row.read() },
-      nextBoot: try statements[.nextBoot].first { row throws(SQLiteError) in try row.read() })
+    let nextWall: Timestamp? = try statements[.nextWall].first { row throws(SQLiteError) in try row.read() }
+    let nextBoot: Int64? = try statements[.nextBoot].first { row throws(SQLiteError) in try row.read() }
+    var report = DueReport(promoted: byWall.count + byBoot.count, nextWall: nextWall, nextBoot: nextBoot)
+    try endPauses(at: moment, &report)
+    return report
   }
 
-  // MARK: Queues
+  // MARK: The daemon
 
-  func update(queue name: String, _ patch: QueuePatch) throws -> QueueInfo {
-    try statements[.addQueue].bind(name).run()
-    guard let queue = try reader.queue(name) else { throw SQLiteError.corrupt("a queue is gone", doing: name) }
-    try statements[.setQueue].bind(patch.paused ?? queue.paused).bind(patch.concurrency ?? queue.concurrency)
-      .bind(name).run()
-    return try reader.queue(name) ?? queue
-  }
-
-  func setPaused(_ paused: Bool) throws(SQLiteError) { try statements[.setPaused].bind(paused).run() }
   func probe() throws(SQLiteError) { try statements[.probe].run() }
   func noteStopping() throws(SQLiteError) { try statements[.noteStopping].bind(run).run() }
 

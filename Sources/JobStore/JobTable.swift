@@ -20,6 +20,8 @@ final class JobTable {
   private(set) var changes: [JobChange] = []
   /// How many of `changes` the queues' counts have.
   private var counted = 0
+  /// The rows of `keys`, once they are asked for; nil again where they may have changed.
+  var keyLabels: [String: String]?
 
   init(_ statements: Statements, run: Int64, bootID: String) {
     self.statements = statements
@@ -32,6 +34,7 @@ final class JobTable {
   func rollBack(to count: Int) {
     changes.removeSubrange(count...)
     counted = min(counted, count)
+    keyLabels = nil
   }
 
   /// Gives the transaction's changes away and begins anew.
@@ -51,6 +54,7 @@ final class JobTable {
   func add(_ row: JobRow, at moment: Moment) throws(SQLiteError) -> JobID {
     try row.insert(by: statements[.insertJob])
     let id = JobID(statements.connection.lastInsertedRow)
+    try sort([row.lane])
     changes.append(JobChange(id: id, queue: row.queue, from: nil, to: row.state, attempt: 0, at: moment.wall))
     return id
   }
@@ -58,6 +62,7 @@ final class JobTable {
   /// - Parameter outcome: of the attempt that this change ended.
   func save(_ row: JobRow, was old: JobRow, outcome: Outcome? = nil, at moment: Moment) throws(SQLiteError) {
     try row.save(by: statements[.saveJob])
+    if row.lane != old.lane || row.priority != old.priority { try sort([old.lane, row.lane]) }
     guard row.state != old.state || row.cancelling != old.cancelling else { return }
     changes.append(
       JobChange(
@@ -67,6 +72,7 @@ final class JobTable {
 
   func drop(_ row: JobRow, at moment: Moment) throws(SQLiteError) {
     try statements[.removeJob].bind(row.id).run()
+    try sort([row.lane])
     changes.append(
       JobChange(id: row.id, queue: row.queue, from: row.state, to: nil, attempt: row.attempt, at: moment.wall))
   }

@@ -6,21 +6,24 @@ enum Query: Int, CaseIterable {
   // Transactions
   case begin, beginRead, commit, rollback, savepoint, release, rollbackTo
   // The store
-  case identity, isPaused, setPaused, probe, noteStopping
+  case identity, pause, setPause, probe, noteStopping
   // Jobs
   case findJob, insertJob, saveJob, removeJob
   case findSpec, findPolicy, findStdin, insertSpec
   case findLabels, insertLabel
   case findUnique, findRequest, insertRequest
   // Dependencies
-  case findState, findDependencies, insertDependency, findWaiting, findCancelledBy, findLiveDependent
+  case findState, findDependencies, findPending, insertDependency, findWaiting, findCancelledBy, findLiveDependent
   case resolveDependency, resolveDependencies, reopenDependency
   // Attempts
   case findAttempts, insertAttempt, endAttempt, noteProcess, noteUnkillable, findLeftovers, findStart
   // Claims and time
-  case readyQueues, nextInQueue, dueByWall, dueByBoot, nextWall, nextBoot
+  case readyQueues, nextInQueue, startTimes, setStartTimes, dueByWall, dueByBoot, nextWall, nextBoot
   // Queues
-  case queues, queue, addToQueue, addQueue, setQueue
+  case queues, queue, addToQueue, addQueue, setLimits, setQueuePause, pauses
+  // Keys
+  case keyLabels, setKeyLabel, dropKeyLabel, setKeys, clearKeys
+  case headOfLane, setLane, dropLane, dropLanes, keysInQueue, lanesInOrder
   // Listings
   case listAll, listState, listQueue, listLabel
   // Retention
@@ -30,16 +33,17 @@ enum Query: Int, CaseIterable {
 extension Query {
   private static let jobColumns = """
     id, state, queue, kind, priority, created_at, run_at, due_wall, due_boot, pending, started_at, finished_at, \
-    attempt, max_attempts, deaths, cancelling, cancelled_by, on_interrupt, unique_key, exit_code, signal, outcome, \
-    error, result
+    attempt, max_attempts, deaths, cancelling, cancelled_by, on_interrupt, unique_key, limit_key, exit_code, signal, \
+    outcome, error, result
     """
   private static let specColumns = """
     name, cwd, umask, timeout, kill_grace, retries, backoff_kind, backoff_base, backoff_max, backoff_jitter, retry_on, \
     no_retry_on, split_output, uid, pid, command, env, payload
     """
   private static let queueColumns = """
-    name, paused, concurrency, held, blocked, scheduled, queued, running, succeeded, failed, cancelled
+    name, paused, pause_reason, paused_until, priority, concurrency, rate, key_label, key_concurrency, held, blocked, scheduled, queued, running, succeeded, failed, cancelled
     """
+  private static let live = "('held', 'blocked', 'scheduled', 'queued', 'running')"
   /// No live job depends on it.
   private static let isFree = """
     NOT EXISTS (SELECT 1 FROM dependencies d CROSS JOIN jobs l WHERE d.depends_on = jobs.id AND l.id = d.job_id AND \
@@ -57,8 +61,8 @@ extension Query {
     case .rollbackTo: "ROLLBACK TO request"
 
     case .identity: "SELECT identity FROM store WHERE id = 1"
-    case .isPaused: "SELECT paused FROM store WHERE id = 1"
-    case .setPaused: "UPDATE store SET paused = ? WHERE id = 1"
+    case .pause: "SELECT paused, pause_reason, paused_until, pause_boot FROM store WHERE id = 1"
+    case .setPause: "UPDATE store SET paused = ?, pause_reason = ?, paused_until = ?, pause_boot = ? WHERE id = 1"
     case .probe: "UPDATE store SET probes = probes + 1 WHERE id = 1"
     case .noteStopping: "UPDATE runs SET stopping = 1 WHERE run = ?"
 
@@ -66,8 +70,8 @@ extension Query {
     case .insertJob:
       """
       INSERT INTO jobs (state, queue, kind, priority, created_at, run_at, due_wall, due_boot, pending, finished_at, \
-      attempt, max_attempts, cancelled_by, on_interrupt, unique_key, error) VALUES \
-      (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      attempt, max_attempts, cancelled_by, on_interrupt, unique_key, limit_key, error) VALUES \
+      (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       """
     case .saveJob:
       """
@@ -105,6 +109,12 @@ extension Query {
 
     case .findState: "SELECT state FROM jobs WHERE id = ?"
     case .findDependencies: "SELECT depends_on, kind FROM dependencies WHERE job_id = ?"
+    // What it waits for still.
+    case .findPending:
+      """
+      SELECT d.depends_on, o.state FROM dependencies d CROSS JOIN jobs o \
+      WHERE d.job_id = ? AND d.resolved = 0 AND o.id = d.depends_on AND o.finished_at IS NULL ORDER BY d.depends_on
+      """
     case .insertDependency: "INSERT INTO dependencies (job_id, depends_on, kind, resolved) VALUES (?, ?, ?, ?)"
     // The live jobs that wait for it.
     case .findWaiting:
@@ -161,9 +171,11 @@ extension Query {
     case .readyQueues: "SELECT name FROM queues WHERE queued > 0 AND paused = 0"
     case .nextInQueue:
       """
-      SELECT id, priority, on_interrupt FROM jobs INDEXED BY jobs_claim \
-      WHERE state = 'queued' AND kind = 'command' AND queue = ? ORDER BY priority DESC, id LIMIT 1
+      SELECT id, priority FROM jobs INDEXED BY jobs_claim \
+      WHERE state = 'queued' AND limit_key IS NULL AND queue = ? AND kind = ? ORDER BY priority DESC, id LIMIT 1
       """
+    case .startTimes: "SELECT start_wall, start_boot FROM queues WHERE name = ?"
+    case .setStartTimes: "UPDATE queues SET start_wall = ?, start_boot = ? WHERE name = ?"
     case .dueByWall:
       """
       SELECT id FROM jobs INDEXED BY jobs_due_wall WHERE state = 'scheduled' AND due_wall <= ? \
@@ -193,7 +205,51 @@ extension Query {
       running = running + ?, succeeded = succeeded + ?, failed = failed + ?, cancelled = cancelled + ? WHERE name = ?
       """
     case .addQueue: "INSERT INTO queues (name) VALUES (?) ON CONFLICT DO NOTHING"
-    case .setQueue: "UPDATE queues SET paused = ?, concurrency = ? WHERE name = ?"
+    case .setLimits:
+      """
+      UPDATE queues SET priority = ?, concurrency = ?, rate = ?, key_label = ?, key_concurrency = ? WHERE name = ?
+      """
+    case .setQueuePause:
+      "UPDATE queues SET paused = ?, pause_reason = ?, paused_until = ?, pause_boot = ? WHERE name = ?"
+    // Those with an end.
+    case .pauses:
+      "SELECT name, paused_until, pause_boot FROM queues INDEXED BY queues_pauses WHERE paused_until IS NOT NULL"
+
+    case .keyLabels: "SELECT queue, label FROM keys"
+    case .setKeyLabel:
+      "INSERT INTO keys (queue, label) VALUES (?, ?) ON CONFLICT (queue) DO UPDATE SET label = excluded.label"
+    case .dropKeyLabel: "DELETE FROM keys WHERE queue = ?"
+    // Of the jobs that have not ended; each state is a range of its own in the index.
+    case .setKeys:
+      """
+      UPDATE jobs INDEXED BY jobs_queue SET limit_key = \
+      (SELECT value FROM labels WHERE job_id = jobs.id AND key = ?) WHERE queue = ? AND state IN \(Self.live)
+      """
+    case .clearKeys:
+      "UPDATE jobs INDEXED BY jobs_queue SET limit_key = NULL WHERE queue = ? AND state IN \(Self.live)"
+    case .headOfLane:
+      """
+      SELECT id, priority FROM jobs INDEXED BY jobs_lane WHERE state = 'queued' AND limit_key IS NOT NULL \
+      AND queue = ? AND kind = ? AND limit_key = ? ORDER BY priority DESC, id LIMIT 1
+      """
+    case .setLane:
+      """
+      INSERT INTO lanes (queue, kind, key, priority, job_id) VALUES (?, ?, ?, ?, ?) \
+      ON CONFLICT (queue, kind, key) DO UPDATE SET priority = excluded.priority, job_id = excluded.job_id \
+      WHERE job_id <> excluded.job_id OR priority <> excluded.priority
+      """
+    case .dropLane: "DELETE FROM lanes WHERE queue = ? AND kind = ? AND key = ?"
+    case .dropLanes: "DELETE FROM lanes WHERE queue = ?"
+    case .keysInQueue:
+      """
+      SELECT DISTINCT kind, limit_key FROM jobs INDEXED BY jobs_lane WHERE state = 'queued' AND limit_key IS NOT NULL \
+      AND queue = ?
+      """
+    case .lanesInOrder:
+      """
+      SELECT job_id, priority, key FROM lanes INDEXED BY lanes_order WHERE queue = ? AND kind = ? \
+      ORDER BY priority DESC, job_id
+      """
 
     case .listAll: "SELECT id FROM jobs WHERE id < ? ORDER BY id DESC LIMIT ?"
     case .listState: "SELECT id FROM jobs WHERE id < ? AND state = ? ORDER BY id DESC LIMIT ?"

@@ -131,8 +131,8 @@ extension SQLiteJobStore {
     }
   }
 
-  /// Notes this life of the daemon. After a reboot what waits for a delay goes by the wall clock: the time
-  /// since boot starts anew.
+  /// Notes this life of the daemon. After a reboot what waits for a delay, the end of a pause or a rate goes by the
+  /// wall clock: the time since boot starts anew.
   private static func beginRun(_ connection: Connection, bootID: String) throws(SQLiteError) -> Int64 {
     try connection.execute("BEGIN IMMEDIATE")
     do throws(SQLiteError) {
@@ -141,7 +141,9 @@ extension SQLiteJobStore {
         try connection.execute(
           """
           UPDATE jobs SET due_wall = run_at, due_boot = NULL
-          WHERE state IN ('held', 'blocked', 'scheduled') AND due_boot IS NOT NULL
+          WHERE state IN ('held', 'blocked', 'scheduled') AND due_boot IS NOT NULL;
+          UPDATE queues SET pause_boot = NULL, start_boot = NULL;
+          UPDATE store SET pause_boot = NULL;
           """)
       }
       try connection.prepare("INSERT INTO runs (boot_id) VALUES (?)").bind(bootID).run()

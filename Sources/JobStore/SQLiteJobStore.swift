@@ -153,15 +153,24 @@ extension SQLiteJobStore {
     try await write { table, _ in try table.remove(id, at: moment) }
   }
 
-  package func update(queue: String, _ patch: QueuePatch) async throws(StoreError) -> QueueInfo {
-    try await write { table, _ in try table.update(queue: queue, patch) }
+  package func update(queue: String, _ patch: QueuePatch, at moment: Moment) async throws(StoreError) -> QueueInfo {
+    try await write { table, _ in try table.update(queue: queue, patch, at: moment) }
   }
 
-  package func setPaused(_ paused: Bool) async throws(StoreError) {
-    try await write { table, _ in try table.setPaused(paused) }
+  package func setPause(_ pause: PauseRequest?, at moment: Moment) async throws(StoreError) {
+    try await write { table, _ in try table.setPause(pause, at: moment) }
   }
 
-  package func claim(_ request: ClaimRequest, at moment: Moment) async throws(StoreError) -> [ClaimedAttempt] {
+  package func countKeys(by labels: [String: String]) async throws(StoreError) {
+    // Alone in its transaction: it may be long.
+    try await write(weight: .max) { table, _ in try table.countKeys(by: labels) }
+  }
+
+  package func standing(of id: JobID) async throws(StoreError) -> JobStanding? {
+    try await read { try $0.standing(of: id) }
+  }
+
+  package func claim(_ request: ClaimRequest, at moment: Moment) async throws(StoreError) -> ClaimReport {
     try await write(isSynced: false) { table, isSynced in try table.claim(request, isSynced: isSynced, at: moment) }
   }
 

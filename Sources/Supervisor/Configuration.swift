@@ -8,8 +8,10 @@ package struct SupervisorConfiguration: Sendable, Hashable {
   /// How long a stop lets running attempts go on before it ends them.
   package var shutdownGrace: TimeSpan
   package var defaults = JobDefaults()
+  /// The file that this was read from, for what tells a person where to change it; nil where there is none.
+  package var file: String?
   /// Limits of queues from the configuration file: they win over what was set live.
-  package var queueLimits: [String: Int] = [:]
+  package var queueLimits: [String: QueueLimits] = [:]
   package var retention = RetentionPolicy()
   /// How long the logs of ended jobs stay; nil as long as their jobs.
   package var logRetention: TimeSpan? = .days(7)

@@ -18,7 +18,7 @@ package struct JobService: Sendable {
   }
 
   private var store: any JobStore { supervisor.store }
-  private var now: Moment { supervisor.time.now() }
+  var now: Moment { supervisor.time.now() }
 
   // MARK: Jobs
 
@@ -134,60 +134,18 @@ package struct JobService: Sendable {
     }
   }
 
-  // MARK: Queues and the daemon
-
-  package func queues() async throws(Problem) -> [QueueInfo] {
-    let overview = try await asking { store throws(StoreError) in try await store.overview() }
-    return await inForce(overview.queues)
-  }
-
-  package func update(queue: String, _ patch: QueuePatch) async throws(Problem) -> QueueInfo {
-    guard Limits.isQueueName(queue) else {
-      throw Problem(InvalidValue("queue", "\"\(queue.printable)\" cannot be a queue's name"))
-    }
-    do throws(InvalidValue) { try patch.check() } catch { throw Problem(error) }
-    if patch.concurrency != nil, await supervisor.configuration.queueLimits[queue] != nil {
-      throw Problem(
-        .wrongState,
-        "the configuration file sets the concurrency of \"\(queue)\", and it wins; change it there and reload jobqd")
-    }
-    let info = try await asking { store throws(StoreError) in try await store.update(queue: queue, patch) }
-    if let limit = patch.concurrency { await supervisor.setLive(limit: limit, of: queue) }
-    if patch.paused == false { await supervisor.loosened() }
-    return await inForce([info])[0]
-  }
-
-  /// The limits of the configuration file win over those in the store.
-  private func inForce(_ queues: [QueueInfo]) async -> [QueueInfo] {
-    let limits = await supervisor.configuration.queueLimits
-    return queues.map { queue in
-      var queue = queue
-      queue.concurrency = limits[queue.name] ?? queue.concurrency
-      return queue
-    }
-  }
+  // MARK: The daemon
 
   package func status() async throws(Problem) -> DaemonStatus {
     let overview = try await asking { store throws(StoreError) in try await store.overview() }
     let trouble = await supervisor.storageTrouble
     return DaemonStatus(
       version: JobQVersion.current, pid: pid, uptimeSeconds: Double(now.boot - started.boot) / 1000,
-      draining: await supervisor.isDraining, paused: overview.paused,
+      draining: await supervisor.isDraining, pause: overview.pause,
       workers: .init(busy: await supervisor.busy, limit: await supervisor.workerLimit), counts: overview.counts,
       queues: await inForce(overview.queues),
       storage: .init(state: trouble == nil ? "ok" : "failing", error: trouble?.message),
       containment: supervisor.runner.containment.rawValue, unkillable: await supervisor.unkillable.sorted())
-  }
-
-  /// Pauses all queues.
-  package func pause() async throws(Problem) {
-    try await asking { store throws(StoreError) in try await store.setPaused(true) }
-  }
-
-  /// Takes the pause of all queues, and a drain, back.
-  package func resume() async throws(Problem) {
-    try await asking { store throws(StoreError) in try await store.setPaused(false) }
-    await supervisor.resume()
   }
 
   /// Refuses enqueues and claims nothing until `resume` or a restart.
@@ -236,7 +194,7 @@ package struct JobService: Sendable {
   // MARK: Errors
 
   /// Asks the store, and says its refusals in the words of the API.
-  private func asking<Value>(_ question: (any JobStore) async throws(StoreError) -> Value) async throws(Problem)
+  func asking<Value>(_ question: (any JobStore) async throws(StoreError) -> Value) async throws(Problem)
     -> Value
   {
     do throws(StoreError) {

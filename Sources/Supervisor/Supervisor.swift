@@ -26,16 +26,15 @@ package actor Supervisor {
   nonisolated let logger: Logger
   private let random: @Sendable () -> Double
 
-  private(set) var configuration: SupervisorConfiguration
+  var configuration: SupervisorConfiguration
   private(set) var counters = ServiceCounters()
-  private var core: SchedulerCore
+  private(set) var core: SchedulerCore
   private var phase = Phase.starting
   private var workers: [JobID: Worker] = [:]
   /// Every other task that this actor began: questions to the store, repair, pruning. Each takes itself out.
   private var chores: [UInt64: Task<Void, Never>] = [:]
   private var choreNumber: UInt64 = 0
-  /// Limits that were set live; the file's win over them.
-  private var liveLimits: [String: Int] = [:]
+  var settings = QueueSettings()
   private(set) var storageTrouble: StoreError?
   private var isRepairing = false
   private var waitingForStorage: [CheckedContinuation<Bool, Never>] = []
@@ -98,8 +97,7 @@ package actor Supervisor {
       logger.notice("recording attempts that an earlier daemon left", metadata: ["attempts": "\(ended.count)"])
       try await store.interrupt(ended, at: time.now())
     }
-    for queue in try await store.overview().queues { liveLimits[queue.name] = queue.concurrency }
-    apply(.limits(workers: configuration.workers, queues: effectiveLimits))
+    try await adoptSettings()
   }
 
   /// Handles what happens until `stop` has ended everything.
@@ -222,7 +220,7 @@ package actor Supervisor {
     }
   }
 
-  private func chore(_ body: @escaping @Sendable (Supervisor) async -> Void) {
+  func chore(_ body: @escaping @Sendable (Supervisor) async -> Void) {
     choreNumber += 1
     let number = choreNumber
     chores[number] = Task {
@@ -256,32 +254,18 @@ package actor Supervisor {
   }
 
   var isDraining: Bool { core.isDraining }
-  var busy: Int { core.running.count }
+  var busy: Int { core.busyWorkers }
   var workerLimit: Int { core.workers }
 
   func drain() { apply(.drain) }
 
-  /// A pause or a limit has gone.
+  /// A pause or a limit has gone, or got an end.
   func loosened() { apply(.loosened) }
 
   func resume() {
     apply(.resume)
     apply(.loosened)
   }
-
-  func setLive(limit: Int?, of queue: String) {
-    liveLimits[queue] = limit
-    apply(.limits(workers: configuration.workers, queues: effectiveLimits))
-  }
-
-  /// Takes a reloaded configuration over, as a whole.
-  package func reconfigure(_ configuration: SupervisorConfiguration) {
-    self.configuration = configuration
-    apply(.limits(workers: configuration.workers, queues: effectiveLimits))
-    prune()
-  }
-
-  private var effectiveLimits: [String: Int] { liveLimits.merging(configuration.queueLimits) { $1 } }
 
   // MARK: Waiting until nothing runs
 
@@ -351,6 +335,7 @@ package actor Supervisor {
     storageTrouble = nil
     logger.notice("storage is back")
     resumeStorageWaiters(true)
+    adoptSettingsSoon()
     apply(.loosened)
   }
 
@@ -373,7 +358,7 @@ package actor Supervisor {
   private static let pruning = Duration.seconds(3600)
 
   /// Removes what retention lets go, in small batches between which others get their turn.
-  private func prune() {
+  func prune() {
     chore { await $0.pruneAll() }
   }
 

@@ -34,17 +34,22 @@ import Yams
       ("Attempt", Attempt.CodingKeys.allCases.map(\.rawValue)),
       ("Queue", QueueInfo.CodingKeys.allCases.map(\.rawValue)),
       ("QueuePatch", QueuePatch.CodingKeys.allCases.map(\.rawValue)),
+      ("KeyLimit", KeyLimit.CodingKeys.allCases.map(\.rawValue)),
+      ("PauseRequest", PauseRequest.CodingKeys.allCases.map(\.rawValue)),
     ] {
       let properties = try #require(schemas[name]?["properties"] as? [String: Any])
       #expect(Set(properties.keys) == Set(fields), "\(name)")
       // What a reply shows is always there; a request may leave all out.
       let required = schemas[name]?["required"] as? [String] ?? []
-      #expect(Set(required) == Set(["JobRequest", "QueuePatch"].contains(name) ? [] : fields), "\(name)")
+      #expect(
+        Set(required) == Set(["JobRequest", "QueuePatch", "PauseRequest"].contains(name) ? [] : fields), "\(name)")
     }
     for (name, words) in [
       ("State", JobState.allCases.map(\.rawValue)), ("Outcome", Outcome.allCases.map(\.rawValue)),
     ] {
       #expect(schemas[name]?["enum"] as? [String] == words, "\(name)")
     }
+    let why = try #require(schemas["Why"]?["properties"] as? [String: [String: Any]])
+    #expect(why["reason"]?["enum"] as? [String] == Why.Reason.allCases.map(\.rawValue))
   }
 }

@@ -123,12 +123,19 @@ import Testing
   func queuesAndDaemon() async throws {
     try await TestServer.with { server in
       let set = try await server.ask("PATCH", "/v1/queues/mail", body: #"{"paused":true,"concurrency":3}"#)
-      #expect(set.body.hasPrefix(#"{"name":"mail","paused":true,"concurrency":3,"counts":{"held":0,"#))
+      #expect(set.body.hasPrefix(#"{"name":"mail","paused":true,"pause_reason":null,"#))
+      #expect(set.body.contains(#""priority":0,"concurrency":3,"rate":null,"per_key":null,"counts":{"held":0,"#))
       let unset = try await server.ask("PATCH", "/v1/queues/mail", body: #"{"concurrency":null}"#)
-      #expect(unset.body.hasPrefix(#"{"name":"mail","paused":true,"concurrency":null,"#))
+      #expect(try unset.object()["paused"] as? Bool == true && unset.object()["concurrency"] is NSNull)
       for (name, body, status, field) in [
         ("mail", #"{"concurrency":0}"#, 422, "concurrency"), ("mail", #"{"rate":1}"#, 422, "rate"),
-        ("mail", #"{"paused":1}"#, 422, "paused"), (".mail", "{}", 422, "queue"), ("mail", "{", 400, nil),
+        ("mail", #"{"rate":"0/m"}"#, 422, "rate"), ("mail", #"{"per_key":{"concurrency":1}}"#, 422, "per_key.label"),
+        ("mail", #"{"per_key":{"label":"k","concurrency":0}}"#, 422, "per_key.concurrency"),
+        ("mail", #"{"per_key":{"label":"k","concurrency":1,"x":1}}"#, 422, "per_key.x"),
+        ("mail", #"{"priority":1001}"#, 422, "priority"), ("mail", #"{"reason":"r"}"#, 422, "reason"),
+        ("mail", #"{"paused":false,"for_seconds":1}"#, 422, "for_seconds"),
+        ("mail", #"{"paused":true,"for_seconds":0}"#, 422, "for_seconds"), ("mail", #"{"paused":1}"#, 422, "paused"),
+        (".mail", "{}", 422, "queue"), ("mail", "{", 400, nil),
         ("mail", "", 400, nil),
       ] as [(String, String, Int, String?)] {
         let reply = try await server.ask("PATCH", "/v1/queues/\(name)", body: body)

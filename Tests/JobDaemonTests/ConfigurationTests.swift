@@ -51,6 +51,9 @@ struct ConfigurationTests {
         default: {concurrency: 4}
         mail:
           concurrency: 2
+          rate: 30/m
+          priority: -5
+          per_key: {label: customer, concurrency: 1}
       retention: {succeeded: 1d, failed: forever, cancelled: 0, logs: 12h, max_jobs: unlimited}
       """)
     var expected = SupervisorConfiguration(workers: 4, shutdownGrace: .seconds(90))
@@ -60,7 +63,11 @@ struct ConfigurationTests {
     expected.defaults.retries = 3
     expected.defaults.backoff = Backoff(kind: .linear, base: .seconds(1), max: .minutes(2), jitter: 0.5)
     expected.logMax = 64 << 10
-    expected.queueLimits = ["default": 4, "mail": 2]
+    expected.queueLimits = [
+      "default": QueueLimits(concurrency: 4),
+      "mail": QueueLimits(
+        concurrency: 2, rate: Rate("30/m"), perKey: KeyLimit(label: "customer", concurrency: 1), priority: -5),
+    ]
     expected.retention = RetentionPolicy(succeeded: .days(1), failed: nil, cancelled: .zero, maxJobs: nil)
     expected.logRetention = .hours(12)
     #expect(configuration.supervisor == expected)
@@ -194,11 +201,6 @@ struct ConfigurationTests {
   @Test("keys whose feature is not in this version are checked, and then refused by name")
   func notYet() {
     let not = "not supported by jobqd \(JobQVersion.current)"
-    #expect(complaints("queues: {m: {rate: 30/m}}") == ["f:1: queues.m.rate: \(not)"])
-    #expect(
-      complaints("queues: {m: {rate: 30/x}}")
-        == ["f:1: queues.m.rate: a rate such as 30/m (per s, m, h or d) is expected, not \"30/x\""])
-    #expect(complaints("queues: {m: {per_key: {label: c, concurrency: 1}}}") == ["f:1: queues.m.per_key: \(not)"])
     #expect(complaints("hooks: {failed: [/bin/page]}") == ["f:1: hooks: \(not)"])
     #expect(complaints("schedules: {n: {cron: '@daily', command: [x]}}") == ["f:1: schedules: \(not)"])
     #expect(
@@ -214,13 +216,18 @@ struct ConfigurationTests {
       ])
   }
 
-  @Test("a rate is a count for a second, minute, hour or day")
-  func rates() {
-    #expect(Rate("30/m")?.period == .minutes(1))
-    #expect(Rate("1/d")?.description == "1/d")
-    for bad in ["", "30", "0/m", "-1/m", "+1/m", "30/", "/m", "30/min", "30/m/s", "1000001/s", "3 /m", "30/2m"] {
-      #expect(Rate(bad) == nil, "\(bad)")
-    }
+  @Test("a rate of nothing, a limit of nothing and a key without its label are refused")
+  func badLimits() {
+    let rate = "a rate from 1 up, such as 30/m (per s, m, h or d), is expected"
+    #expect(complaints("queues: {m: {rate: 0/m}}") == ["f:1: queues.m.rate: \(rate), not \"0/m\""])
+    #expect(complaints("queues: {m: {rate: 30/x}}") == ["f:1: queues.m.rate: \(rate), not \"30/x\""])
+    #expect(complaints("queues: {m: {per_key: {concurrency: 1}}}") == ["f:1: queues.m.per_key.label: is missing"])
+    #expect(complaints("queues: {m: {per_key: {label: c}}}") == ["f:1: queues.m.per_key.concurrency: is missing"])
+    #expect(
+      complaints("queues: {m: {concurrency: 0, priority: 1001}}") == [
+        "f:1: queues.m.priority: a whole number from -1000 to 1000 is expected, not \"1001\"",
+        "f:1: queues.m.concurrency: a whole number from 1 to 100000 is expected, not \"0\"",
+      ])
   }
 
   @Test("a size is in bytes, KiB, MiB or GiB, and never overflows")

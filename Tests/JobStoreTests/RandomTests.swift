@@ -186,7 +186,7 @@ private struct Play {
       pieces[piece.id]?.state = .running
       pieces[piece.id]?.attempt += 1
     }
-    let taken = try await store.claim(ClaimRequest(limit: limit, room: room), at: moment)
+    let taken = try await store.claim(ClaimRequest(limit: limit, room: room), at: moment).attempts
     #expect(taken.map(\.id) == expected)
     for attempt in taken { #expect(attempt.attempt == pieces[attempt.id]?.attempt) }
   }

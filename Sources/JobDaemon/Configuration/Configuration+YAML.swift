@@ -61,13 +61,16 @@ extension Configuration {
   }
 
   private mutating func readQueue(_ name: String, _ section: inout Section) {
-    section.read("concurrency", .integer(in: 1...100_000), into: &supervisor.queueLimits[name])
-    section.read("rate", .rate, into: &rates[name])
+    var limits = QueueLimits()
+    section.read("priority", .integer(in: Limits.priority), into: &limits.priority)
+    section.read("concurrency", .integer(in: QueueLimits.concurrencies), into: &limits.concurrency)
+    section.read("rate", .rate, into: &limits.rate)
     section.section("per_key") { perKey, line in
       let label = perKey.required("label", .labelKey, line: line)
-      let concurrency = perKey.required("concurrency", .integer(in: 1...100_000), line: line)
-      if let label, let concurrency { keyLimits[name] = KeyLimit(label: label, concurrency: concurrency) }
+      let concurrency = perKey.required("concurrency", .integer(in: QueueLimits.concurrencies), line: line)
+      if let label, let concurrency { limits.perKey = KeyLimit(label: label, concurrency: concurrency) }
     }
+    if limits != QueueLimits() { supervisor.queueLimits[name] = limits }
   }
 
   private mutating func readSchedule(_ name: String, _ section: inout Section, line: Int) {

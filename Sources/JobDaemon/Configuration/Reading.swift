@@ -127,7 +127,7 @@ extension Reading where Value == CronExpression {
 }
 
 extension Reading where Value == Rate {
-  static var rate: Reading { .scalar("a rate such as 30/m (per s, m, h or d)") { Rate($0) } }
+  static var rate: Reading { .scalar(Rate.expected) { Rate($0) } }
 }
 
 extension Node {
