@@ -88,6 +88,19 @@ package protocol JobStore: Sendable {
   /// Moves up to `limit` scheduled jobs whose time has come to `queued`. Not synced.
   func promoteDue(at moment: Moment, limit: Int) async throws(StoreError) -> DueReport
 
+  // MARK: Hooks
+
+  /// Which ends of jobs are to be told, from the next commit on. Until it is called nobody wants any.
+  ///
+  /// An end that is wanted leaves a delivery in the very transaction that it is recorded in.
+  func setHooks(_ hooks: Hooks)
+  /// Up to `limit` deliveries that are due, those that came first first, and when the next is. All that an earlier
+  /// daemon left are due at once.
+  func dueDeliveries(at moment: Moment, limit: Int) async throws(StoreError) -> HookReport
+  /// Takes a delivery out, or counts a failed run of the hook and puts it off. Not synced: after a power cut the
+  /// delivery may be made again.
+  func settle(_ delivery: Int64, _ verdict: HookVerdict) async throws(StoreError)
+
   // MARK: Starts and stops
 
   /// Every running attempt that an earlier daemon left, with what is known of its processes.

@@ -16,15 +16,17 @@ final class JobTable {
   /// This life of the daemon, in `runs`.
   let run: Int64
   let bootID: String
+  let hooks: WantedHooks
   /// Of the transaction so far, in order.
   private(set) var changes: [JobChange] = []
   /// How many of `changes` the queues' counts have.
   private var counted = 0
 
-  init(_ statements: Statements, run: Int64, bootID: String) {
+  init(_ statements: Statements, run: Int64, bootID: String, hooks: WantedHooks) {
     self.statements = statements
     self.run = run
     self.bootID = bootID
+    self.hooks = hooks
     reader = JobReader(statements: statements)
   }
 
@@ -56,8 +58,9 @@ final class JobTable {
   }
 
   /// - Parameter outcome: of the attempt that this change ended.
-  func save(_ row: JobRow, was old: JobRow, outcome: Outcome? = nil, at moment: Moment) throws(SQLiteError) {
+  func save(_ row: JobRow, was old: JobRow, outcome: Outcome? = nil, at moment: Moment) throws {
     try row.save(by: statements[.saveJob])
+    if !old.state.hasEnded { try noteEnd(of: row, at: moment) }
     guard row.state != old.state || row.cancelling != old.cancelling else { return }
     changes.append(
       JobChange(

@@ -20,6 +20,7 @@ final class StoreSignals: Sendable {
   private let damageFound = Mutex<StoreError?>(nil)
   private let observers = Mutex<[@Sendable ([JobChange]) -> Void]>([])
   private let closing = Atomic(false)
+  let hooks = WantedHooks()
 
   /// Damage that was met: from then on nothing is written.
   var damage: StoreError? { damageFound.withLock { $0 } }
