@@ -207,6 +207,7 @@ package struct JobService: Sendable {
   package func counters() async -> ServiceCounters {
     var counters = await supervisor.counters
     counters.commits = supervisor.hub.commits
+    counters.hooks = await supervisor.hooks.counters
     return counters
   }
 
@@ -265,6 +266,7 @@ package struct ServiceCounters: Sendable {
   package var enqueued = 0
   package var attemptsByOutcome: [Outcome: Int] = [:]
   package var commits = 0
+  package var hooks = HookCounters()
 
   package init() {}
 }
