@@ -41,7 +41,9 @@ extension Configuration {
     }
     root.section("retention") { retention, _ in readRetention(&retention) }
     root.section("hooks") { hooks, _ in
-      for outcome in Outcome.allCases { hooks.read(outcome.rawValue, .command, into: &self.hooks[outcome]) }
+      for outcome in Outcome.allCases {
+        hooks.read(outcome.rawValue, .command, into: &supervisor.hooks.commands[outcome])
+      }
     }
   }
 
@@ -63,10 +65,19 @@ extension Configuration {
   private mutating func readQueue(_ name: String, _ section: inout Section) {
     section.read("concurrency", .integer(in: 1...100_000), into: &supervisor.queueLimits[name])
     section.read("rate", .rate, into: &rates[name])
+    section.section("hooks") { hooks, _ in readHooks(of: name, &hooks) }
     section.section("per_key") { perKey, line in
       let label = perKey.required("label", .labelKey, line: line)
       let concurrency = perKey.required("concurrency", .integer(in: 1...100_000), line: line)
       if let label, let concurrency { keyLimits[name] = KeyLimit(label: label, concurrency: concurrency) }
+    }
+  }
+
+  /// Over those for all queues; "none" is a word of its own here.
+  private mutating func readHooks(of queue: String, _ section: inout Section) {
+    for outcome in Outcome.allCases {
+      section.read(
+        outcome.rawValue, .none("none", or: .command), into: &supervisor.hooks.queues[queue, default: [:]][outcome])
     }
   }
 

@@ -11,8 +11,6 @@ package struct Configuration: Sendable, Hashable {
   /// How many jobs of a queue with the same value of a label may run at once.
   package var keyLimits: [String: KeyLimit] = [:]
   package var schedules: [String: ScheduleSettings] = [:]
-  /// A command for each outcome, which gets the job as one line of JSON.
-  package var hooks: [Outcome: [String]] = [:]
 
   /// The built-in values.
   /// - Parameter cores: the processors that this process may use; as many attempts run at once.
@@ -23,7 +21,7 @@ package struct Configuration: Sendable, Hashable {
   /// Keys that are read and checked but whose feature this version does not have. A file that has one is
   /// refused: a limit or a schedule that
   /// is silently not kept is worse than none.
-  static let notYet: Set<String> = ["queues.*.rate", "queues.*.per_key", "schedules", "hooks"]
+  static let notYet: Set<String> = ["queues.*.rate", "queues.*.per_key", "schedules"]
 }
 
 /// Where the daemon listens, and who may connect.
