@@ -36,6 +36,8 @@ package protocol JobStore: Sendable {
   /// The job with its attempts, `env` unmasked; nil where there is none.
   func job(_ id: JobID) async throws(StoreError) -> Job?
   func jobs(_ filter: JobFilter) async throws(StoreError) -> JobPage
+  /// What it has done since it was opened, and how large it is.
+  func statistics() async throws(StoreError) -> StoreStatistics
   /// Every queue that has been used or set, with its counts and settings, by name; and the flag that pauses
   /// all.
   func overview() async throws(StoreError) -> StoreOverview

@@ -65,7 +65,8 @@ final class JobTable {
     changes.append(
       JobChange(
         id: row.id, queue: row.queue, from: old.state, to: row.state, attempt: row.attempt, at: moment.wall,
-        outcome: outcome, cancelling: row.cancelling))
+        outcome: outcome, cancelling: row.cancelling,
+        since: outcome != nil ? old.startedAt : row.attempt == 1 && old.attempt == 0 ? old.mayStartAt : nil))
   }
 
   func drop(_ row: JobRow, at moment: Moment) throws(SQLiteError) {

@@ -7,7 +7,7 @@ import SQLite
 /// Calls hand their request over and wait; see `Writer` for how they are committed.
 package final class SQLiteJobStore: JobStore {
   package let identity: String
-  private let path: String
+  let path: String
   let signals: StoreSignals
   private let writes: Inbox<WriteRequest>
   private let reads: Inbox<ReadRequest>

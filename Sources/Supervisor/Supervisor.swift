@@ -165,7 +165,7 @@ package actor Supervisor {
   // MARK: Events and actions
 
   func apply(_ event: SchedulerCore.Event) {
-    if case .changed(let changes) = event { count(changes) }
+    if case .changed(let changes) = event { counters.note(changes) }
     for action in core.handle(event) { perform(action) }
   }
 
@@ -243,13 +243,6 @@ package actor Supervisor {
     chores[number] = Task {
       await body(self)
       self.chores[number] = nil
-    }
-  }
-
-  private func count(_ changes: [JobChange]) {
-    for change in changes {
-      if change.from == nil { counters.enqueued += 1 }
-      if let outcome = change.outcome { counters.attemptsByOutcome[outcome, default: 0] += 1 }
     }
   }
 
