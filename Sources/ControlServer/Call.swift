@@ -15,6 +15,8 @@ struct Call: Sendable {
   let service: JobService
   let limits: ServerLimits
   let peer: PeerCredentials
+  /// This one included.
+  let openConnections: Int
   /// The values of the pattern's `{…}`, in order.
   let captures: [String]
   let query: Substring?

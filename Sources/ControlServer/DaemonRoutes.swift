@@ -31,8 +31,11 @@ enum DaemonRoutes {
     },
     Route(.GET, "/metrics") { call throws(Problem) in
       try call.noParameters()
-      let text = Metrics.text(try await call.service.status(), await call.service.counters())
-      return .text(text, contentType: "text/plain; version=0.0.4; charset=utf-8")
+      let metrics = Metrics(
+        status: try await call.service.status(), startedAt: call.service.startedAt,
+        counters: await call.service.counters(), store: try await call.service.statistics(),
+        connections: call.openConnections, connectionLimit: call.limits.connections)
+      return .text(metrics.text, contentType: "text/plain; version=0.0.4; charset=utf-8")
     },
   ]
 }

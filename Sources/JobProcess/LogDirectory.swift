@@ -35,6 +35,13 @@ package struct LogDirectory: Sendable {
     LogReader(directory: self, names: LogNames(id, attempt: attempt, stream: stream))
   }
 
+  /// What a hook of the job has written.
+  package func reader(hook delivery: Int, of id: JobID) -> LogReader {
+    LogReader(
+      directory: self,
+      names: LogNames(AttemptKey(id: id, attempt: delivery, kind: .hook), stream: .combined))
+  }
+
   /// The streams of which something was kept.
   package func streams(_ id: JobID, attempt: Int) async -> [LogStream] {
     await threads.run {

@@ -63,6 +63,17 @@ enum JSONText {
     }
   }
 
+  /// A job as the API shows it, on one line, its fields sorted by name.
+  static func line(_ job: Job) throws(StoreError) -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    do {
+      return String(decoding: try encoder.encode(job), as: UTF8.self)
+    } catch {
+      throw StoreError(.storage(.failed), "job \(job.id) cannot be written as JSON: \(error)")
+    }
+  }
+
   static func value(_ text: String) throws(SQLiteError) -> JSONValue {
     do {
       return try JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))

@@ -81,6 +81,9 @@ struct JobRow: Sendable, Hashable {
     dueBoot = moment.boot + delay.milliseconds
   }
 
+  /// From when on it waits, where nothing but its own time is waited for.
+  var mayStartAt: Timestamp { max(runAt ?? createdAt, createdAt) }
+
   // MARK: Running
 
   mutating func start(at moment: Moment) {

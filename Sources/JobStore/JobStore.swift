@@ -36,6 +36,8 @@ package protocol JobStore: Sendable {
   /// The job with its attempts, `env` unmasked; nil where there is none.
   func job(_ id: JobID) async throws(StoreError) -> Job?
   func jobs(_ filter: JobFilter) async throws(StoreError) -> JobPage
+  /// What it has done since it was opened, and how large it is.
+  func statistics() async throws(StoreError) -> StoreStatistics
   /// Every queue that has been used or set, with its counts and settings, by name; and the flag that pauses
   /// all.
   func overview() async throws(StoreError) -> StoreOverview
@@ -95,6 +97,19 @@ package protocol JobStore: Sendable {
   /// Moves up to `limit` scheduled jobs whose time has come to `queued`, and ends the pauses whose end has. Not
   /// synced: after a power cut it is due again.
   func promoteDue(at moment: Moment, limit: Int) async throws(StoreError) -> DueReport
+
+  // MARK: Hooks
+
+  /// Which ends of jobs are to be told, from the next commit on. Until it is called nobody wants any.
+  ///
+  /// An end that is wanted leaves a delivery in the very transaction that it is recorded in.
+  func setHooks(_ hooks: Hooks)
+  /// Up to `limit` deliveries that are due, those that came first first, and when the next is. All that an earlier
+  /// daemon left are due at once.
+  func dueDeliveries(at moment: Moment, limit: Int) async throws(StoreError) -> HookReport
+  /// Takes a delivery out, or counts a failed run of the hook and puts it off. Not synced: after a power cut the
+  /// delivery may be made again.
+  func settle(_ delivery: Int64, _ verdict: HookVerdict) async throws(StoreError)
 
   // MARK: Starts and stops
 

@@ -91,6 +91,7 @@ extension JobTable {
     for ((other, kind), isResolved) in zip(dependencies, isResolved) {
       try statements[.insertDependency].bind(id).bind(other).bind(kind).bind(isResolved).run()
     }
+    try noteEnd(of: row, at: moment)
     return row
   }
 }

@@ -16,6 +16,7 @@ final class JobTable {
   /// This life of the daemon, in `runs`.
   let run: Int64
   let bootID: String
+  let hooks: WantedHooks
   /// Of the transaction so far, in order.
   private(set) var changes: [JobChange] = []
   /// How many of `changes` the queues' counts have.
@@ -23,10 +24,11 @@ final class JobTable {
   /// The rows of `keys`, once they are asked for; nil again where they may have changed.
   var keyLabels: [String: String]?
 
-  init(_ statements: Statements, run: Int64, bootID: String) {
+  init(_ statements: Statements, run: Int64, bootID: String, hooks: WantedHooks) {
     self.statements = statements
     self.run = run
     self.bootID = bootID
+    self.hooks = hooks
     reader = JobReader(statements: statements)
   }
 
@@ -60,14 +62,16 @@ final class JobTable {
   }
 
   /// - Parameter outcome: of the attempt that this change ended.
-  func save(_ row: JobRow, was old: JobRow, outcome: Outcome? = nil, at moment: Moment) throws(SQLiteError) {
+  func save(_ row: JobRow, was old: JobRow, outcome: Outcome? = nil, at moment: Moment) throws {
     try row.save(by: statements[.saveJob])
     if row.lane != old.lane || row.priority != old.priority { try sort([old.lane, row.lane]) }
+    if !old.state.hasEnded { try noteEnd(of: row, at: moment) }
     guard row.state != old.state || row.cancelling != old.cancelling else { return }
     changes.append(
       JobChange(
         id: row.id, queue: row.queue, from: old.state, to: row.state, attempt: row.attempt, at: moment.wall,
-        outcome: outcome, cancelling: row.cancelling))
+        outcome: outcome, cancelling: row.cancelling,
+        since: outcome != nil ? old.startedAt : row.attempt == 1 && old.attempt == 0 ? old.mayStartAt : nil))
   }
 
   func drop(_ row: JobRow, at moment: Moment) throws(SQLiteError) {

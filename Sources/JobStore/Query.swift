@@ -19,6 +19,8 @@ enum Query: Int, CaseIterable {
   case findAttempts, insertAttempt, endAttempt, noteProcess, noteUnkillable, findLeftovers, findStart
   // Claims and time
   case readyQueues, nextInQueue, startTimes, setStartTimes, dueByWall, dueByBoot, nextWall, nextBoot
+  // Hooks
+  case insertDelivery, dueDeliveries, nextDelivery, delayDelivery, removeDelivery
   // Queues
   case queues, queue, addToQueue, addQueue, setLimits, setQueuePause, pauses
   // Keys
@@ -196,6 +198,16 @@ extension Query {
       SELECT due_boot FROM jobs INDEXED BY jobs_due_boot WHERE state = 'scheduled' AND due_boot IS NOT NULL \
       ORDER BY due_boot LIMIT 1
       """
+
+    case .insertDelivery:
+      "INSERT INTO hook_deliveries (job_id, queue, state, outcome, due, job) VALUES (?, ?, ?, ?, ?, ?)"
+    case .dueDeliveries:
+      """
+      SELECT id, job_id, queue, state, outcome, tries, job FROM hook_deliveries WHERE due <= ? ORDER BY due, id LIMIT ?
+      """
+    case .nextDelivery: "SELECT due FROM hook_deliveries WHERE due > ? ORDER BY due LIMIT 1"
+    case .delayDelivery: "UPDATE hook_deliveries SET tries = tries + 1, due = ? WHERE id = ?"
+    case .removeDelivery: "DELETE FROM hook_deliveries WHERE id = ?"
 
     case .queues: "SELECT \(Self.queueColumns) FROM queues ORDER BY name"
     case .queue: "SELECT \(Self.queueColumns) FROM queues WHERE name = ?"

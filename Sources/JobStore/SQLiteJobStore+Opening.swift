@@ -97,7 +97,7 @@ extension SQLiteJobStore {
       try Schema.migrate(connection)
       let statements = Statements(connection)
       let run = try beginRun(connection, bootID: bootID)
-      let table = JobTable(statements, run: run, bootID: bootID)
+      let table = JobTable(statements, run: run, bootID: bootID, hooks: signals.hooks)
       let identity: String? = try statements[.identity].first { row throws(SQLiteError) in try row.read() }
       return (
         Writer(connection, table, signals),
@@ -146,6 +146,7 @@ extension SQLiteJobStore {
           UPDATE store SET pause_boot = NULL;
           """)
       }
+      try connection.execute("UPDATE hook_deliveries SET due = 0 WHERE due > 0")
       try connection.prepare("INSERT INTO runs (boot_id) VALUES (?)").bind(bootID).run()
       let run = connection.lastInsertedRow
       // Those stay of which attempts were left: how they ended tells whether a death counts.

@@ -20,6 +20,8 @@ final class StoreSignals: Sendable {
   private let damageFound = Mutex<StoreError?>(nil)
   private let observers = Mutex<[@Sendable ([JobChange]) -> Void]>([])
   private let closing = Atomic(false)
+  let hooks = WantedHooks()
+  let commits = CommitNotes()
 
   /// Damage that was met: from then on nothing is written.
   var damage: StoreError? { damageFound.withLock { $0 } }
@@ -102,6 +104,7 @@ final class Writer {
     guard !requests.isEmpty else { return [] }
     var answers: [@Sendable () -> Void] = []
     var deferred: [WriteRequest] = []
+    let began = ContinuousClock.now
     do {
       try set(sync)
       try statements[.begin].run()
@@ -123,6 +126,7 @@ final class Writer {
       Self.fail(requests, note(error))
       return []
     }
+    signals.commits.note(requests: requests.count, took: .now - began, isSynced: sync == .full)
     signals.tell(table.takeChanges())
     for answer in answers { answer() }
     return deferred

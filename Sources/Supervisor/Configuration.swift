@@ -17,6 +17,8 @@ package struct SupervisorConfiguration: Sendable, Hashable {
   package var logRetention: TimeSpan? = .days(7)
   /// Bytes of output that are kept of each stream of an attempt.
   package var logMax = 16 << 20
+  /// Who is told of the ends of jobs.
+  package var hooks = Hooks()
 
   package init(workers: Int, shutdownGrace: TimeSpan) {
     self.workers = workers

@@ -164,9 +164,16 @@ package struct JobService: Sendable {
   /// Counters since the start, for `GET /metrics`.
   package func counters() async -> ServiceCounters {
     var counters = await supervisor.counters
-    counters.commits = supervisor.hub.commits
+    counters.hooks = await supervisor.hooks.counters
     return counters
   }
+
+  /// What the store has done since the start, for `GET /metrics`.
+  package func statistics() async throws(Problem) -> StoreStatistics {
+    try await asking { store throws(StoreError) in try await store.statistics() }
+  }
+
+  package var startedAt: Timestamp { started.wall }
 
   // MARK: Streams
 
@@ -217,12 +224,4 @@ extension Problem {
     case .refused, .closed: self.init(.notReady, error.message)
     }
   }
-}
-
-package struct ServiceCounters: Sendable {
-  package var enqueued = 0
-  package var attemptsByOutcome: [Outcome: Int] = [:]
-  package var commits = 0
-
-  package init() {}
 }

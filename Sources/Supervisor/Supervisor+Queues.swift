@@ -62,8 +62,9 @@ extension Supervisor {
   }
 
   /// Takes a reloaded configuration over, as a whole.
-  package func reconfigure(_ configuration: SupervisorConfiguration) {
+  package func reconfigure(_ configuration: SupervisorConfiguration) async {
     self.configuration = configuration
+    await hooks.set(configuration.hooks)
     adoptSettingsSoon()
     prune()
   }

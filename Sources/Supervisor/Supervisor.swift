@@ -24,6 +24,7 @@ package actor Supervisor {
   nonisolated let hub: ChangeHub
   nonisolated let runAs: RunAs
   nonisolated let logger: Logger
+  nonisolated let hooks: HookPool
   private let random: @Sendable () -> Double
 
   var configuration: SupervisorConfiguration
@@ -56,7 +57,8 @@ package actor Supervisor {
   package init(
     store: any JobStore, runner: ProcessRunner, time: any TimeSource, configuration: SupervisorConfiguration,
     runAs: RunAs,
-    epoch: String, logger: Logger, random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
+    epoch: String, logger: Logger, hooks: HookSettings = HookSettings(),
+    random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
   ) {
     self.store = store
     self.runner = runner
@@ -65,6 +67,8 @@ package actor Supervisor {
     self.runAs = runAs
     self.logger = logger
     self.random = random
+    self.hooks = HookPool(
+      store: store, runner: runner, time: time, runAs: runAs, settings: hooks, logger: logger)
     core = SchedulerCore(workers: configuration.workers)
     let (inbox, post) = AsyncStream.makeStream(of: Input.self)
     self.inbox = inbox
@@ -80,6 +84,7 @@ package actor Supervisor {
   /// Ends what an earlier daemon left running, then records those attempts as interrupted. Only after this may
   /// `run` begin.
   package func recover() async throws(StoreError) {
+    await hooks.set(configuration.hooks)
     let leftovers = try await store.leftovers()
     let stuck = Set(
       await runner.endLeftovers(
@@ -105,6 +110,7 @@ package actor Supervisor {
     if phase == .starting { phase = .running }
     apply(.loosened)
     keepPruning()
+    async let delivering: Void = hooks.run { await self.storageIsBack(after: $0) }
     for await input in inbox {
       switch input {
       case .event(let event): apply(event)
@@ -112,6 +118,7 @@ package actor Supervisor {
       case .abandonedWait(let ticket): idleWaiters.removeValue(forKey: ticket)?.resume()
       }
     }
+    await delivering
   }
 
   /// Claims nothing more, lets running attempts go on for `shutdownGrace`, ends the rest, awaits every worker, and
@@ -119,17 +126,21 @@ package actor Supervisor {
   /// the grace at once.
   package func stop() async {
     guard phase != .stopped else { return }
-    guard phase != .stopping, phase != .ending else { return hurry() }
+    guard phase != .stopping, phase != .ending else { return await hurry() }
     phase = .stopping
     apply(.stop)
     do { try await store.noteStopping() } catch { logger.error("the stop could not be noted: \(error)") }
+    let graceEnd = ContinuousClock.now + configuration.shutdownGrace.duration
     if !workers.isEmpty {
       logger.notice(
         "waiting for running attempts",
         metadata: ["attempts": "\(workers.count)", "grace": "\(configuration.shutdownGrace)"])
       await idle(within: configuration.shutdownGrace)
     }
+    // Until here hooks were begun as jobs ended; those that run get what is left of the grace.
+    await hooks.finish(until: graceEnd)
     phase = .ending
+    async let hooksEnded: Void = hooks.end()
     runner.limitGrace(to: .seconds(10))
     for worker in workers.values { worker.task.cancel() }
     runner.abandonUnkillable()
@@ -137,18 +148,22 @@ package actor Supervisor {
     for chore in chores.values { chore.cancel() }
     // A chore that ends may have started a worker; it was born cancelled, since the phase is `ending`.
     while let task = chores.values.first ?? workers.values.first?.task { await task.value }
+    await hooksEnded
     phase = .stopped
     post.finish()
     hub.close()
   }
 
   /// Ends the grace of a stop that is under way.
-  package func hurry() { wakeIdleWaiters() }
+  package func hurry() async {
+    wakeIdleWaiters()
+    await hooks.hurry()
+  }
 
   // MARK: Events and actions
 
   func apply(_ event: SchedulerCore.Event) {
-    if case .changed(let changes) = event { count(changes) }
+    if case .changed(let changes) = event { counters.note(changes) }
     for action in core.handle(event) { perform(action) }
   }
 
@@ -226,13 +241,6 @@ package actor Supervisor {
     chores[number] = Task {
       await body(self)
       self.chores[number] = nil
-    }
-  }
-
-  private func count(_ changes: [JobChange]) {
-    for change in changes {
-      if change.from == nil { counters.enqueued += 1 }
-      if let outcome = change.outcome { counters.attemptsByOutcome[outcome, default: 0] += 1 }
     }
   }
 

@@ -198,10 +198,32 @@ struct ConfigurationTests {
     #expect(complaints(String(repeating: "{a: ", count: 500_000)).count == 1)
   }
 
+  @Test("hooks are commands by outcome, and a queue's are said over them or taken away")
+  func hooks() throws {
+    let yaml = """
+      hooks: {failed: [/bin/page, someone], succeeded: [cheer]}
+      queues:
+        mail: {hooks: {failed: none, timed_out: [slow]}}
+        other: {concurrency: 1}
+      """
+    #expect(
+      try read(yaml).supervisor.hooks
+        == Hooks(
+          [.failed: ["/bin/page", "someone"], .succeeded: ["cheer"]],
+          queues: ["mail": [.failed: nil, .timedOut: ["slow"]]]))
+    let command = "a list of words that begins with the program"
+    #expect(complaints("hooks: {failed: page}") == ["f:1: hooks.failed: \(command) is expected, not \"page\""])
+    #expect(complaints("hooks: {failed: none}") == ["f:1: hooks.failed: \(command) is expected, not \"none\""])
+    #expect(
+      complaints("queues: {m: {hooks: {failed: []}}}")
+        == ["f:1: queues.m.hooks.failed: \(command), or \"none\" is expected, not an empty list"])
+    #expect(
+      complaints("hooks: {fails: [x]}") == ["f:1: hooks.fails: unknown key; did you mean \"failed\"?"])
+  }
+
   @Test("keys whose feature is not in this version are checked, and then refused by name")
   func notYet() {
     let not = "not supported by jobqd \(JobQVersion.current)"
-    #expect(complaints("hooks: {failed: [/bin/page]}") == ["f:1: hooks: \(not)"])
     #expect(complaints("schedules: {n: {cron: '@daily', command: [x]}}") == ["f:1: schedules: \(not)"])
     #expect(
       complaints("schedules: {n: {cron: '0 0 31 2 *', command: [x]}}").first?

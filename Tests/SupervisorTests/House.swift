@@ -17,10 +17,12 @@ struct House {
   /// Opens the house, hands it to `body` while the supervisor runs, and stops it.
   static func with(
     workers: Int = 2, grace: TimeSpan = .milliseconds(200), directory given: String? = nil,
+    hooks: Hooks = Hooks(), hookSettings: HookSettings = HookSettings(),
     _ body: (House) async throws -> Void
   ) async throws {
     let directory = given ?? NSTemporaryDirectory() + "jobq-house-\(UUID().uuidString.prefix(8))"
-    let house = try await House(directory: directory, workers: workers, grace: grace)
+    let house = try await House(
+      directory: directory, workers: workers, grace: grace, hooks: hooks, hookSettings: hookSettings)
     do {
       try await house.supervisor.recover()
       async let running: Void = house.supervisor.run()
@@ -34,7 +36,9 @@ struct House {
     if given == nil { try? FileManager.default.removeItem(atPath: directory) }
   }
 
-  private init(directory: String, workers: Int, grace: TimeSpan) async throws {
+  private init(
+    directory: String, workers: Int, grace: TimeSpan, hooks: Hooks, hookSettings: HookSettings
+  ) async throws {
     self.directory = directory
     store = try await SQLiteJobStore.open(directory: directory)
     let logs = try LogDirectory(path: directory + "/logs")
@@ -44,11 +48,13 @@ struct House {
     runner = try ProcessRunner(options)
     time = try SystemTime()
     try time.start()
+    var configuration = SupervisorConfiguration(workers: workers, shutdownGrace: grace)
+    configuration.hooks = hooks
     supervisor = Supervisor(
-      store: store, runner: runner, time: time,
-      configuration: SupervisorConfiguration(workers: workers, shutdownGrace: grace),
+      store: store, runner: runner, time: time, configuration: configuration,
       runAs: RunAs(user: "root", home: "/", shell: "/bin/sh", socket: directory + "/none.sock"), epoch: "test",
-      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+      hooks: hookSettings)
     service = JobService(supervisor: supervisor, pid: 1)
   }
 

@@ -41,7 +41,9 @@ extension Configuration {
     }
     root.section("retention") { retention, _ in readRetention(&retention) }
     root.section("hooks") { hooks, _ in
-      for outcome in Outcome.allCases { hooks.read(outcome.rawValue, .command, into: &self.hooks[outcome]) }
+      for outcome in Outcome.allCases {
+        hooks.read(outcome.rawValue, .command, into: &supervisor.hooks.commands[outcome])
+      }
     }
   }
 
@@ -65,12 +67,21 @@ extension Configuration {
     section.read("priority", .integer(in: Limits.priority), into: &limits.priority)
     section.read("concurrency", .integer(in: QueueLimits.concurrencies), into: &limits.concurrency)
     section.read("rate", .rate, into: &limits.rate)
+    section.section("hooks") { hooks, _ in readHooks(of: name, &hooks) }
     section.section("per_key") { perKey, line in
       let label = perKey.required("label", .labelKey, line: line)
       let concurrency = perKey.required("concurrency", .integer(in: QueueLimits.concurrencies), line: line)
       if let label, let concurrency { limits.perKey = KeyLimit(label: label, concurrency: concurrency) }
     }
     if limits != QueueLimits() { supervisor.queueLimits[name] = limits }
+  }
+
+  /// Over those for all queues; "none" is a word of its own here.
+  private mutating func readHooks(of queue: String, _ section: inout Section) {
+    for outcome in Outcome.allCases {
+      section.read(
+        outcome.rawValue, .none("none", or: .command), into: &supervisor.hooks.queues[queue, default: [:]][outcome])
+    }
   }
 
   private mutating func readSchedule(_ name: String, _ section: inout Section, line: Int) {

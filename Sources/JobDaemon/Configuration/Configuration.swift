@@ -7,8 +7,6 @@ package struct Configuration: Sendable, Hashable {
   package var supervisor: SupervisorConfiguration
   package var socket = SocketSettings()
   package var schedules: [String: ScheduleSettings] = [:]
-  /// A command for each outcome, which gets the job as one line of JSON.
-  package var hooks: [Outcome: [String]] = [:]
 
   /// The built-in values.
   /// - Parameter cores: the processors that this process may use; as many attempts run at once.
@@ -19,7 +17,7 @@ package struct Configuration: Sendable, Hashable {
   /// Keys that are read and checked but whose feature this version does not have. A file that has one is
   /// refused: a limit or a schedule that
   /// is silently not kept is worse than none.
-  static let notYet: Set<String> = ["schedules", "hooks"]
+  static let notYet: Set<String> = ["schedules"]
 }
 
 /// Where the daemon listens, and who may connect.
