@@ -22,7 +22,11 @@ struct JobQ: ParsableCommand {
         subcommands: [EnqueueCommand.self, StatusCommand.self, ListCommand.self, LogsCommand.self, WaitCommand.self]),
       CommandGroup(
         name: "Changing jobs:",
-        subcommands: [CancelCommand.self, RetryCommand.self, HoldCommand.self, ReleaseCommand.self, RemoveCommand.self]),
+        subcommands: [
+          CancelCommand.self, RetryCommand.self, HoldCommand.self, ReleaseCommand.self, EditCommand.self,
+          RemoveCommand.self,
+          PruneCommand.self,
+        ]),
       CommandGroup(
         name: "Queues and the daemon:",
         subcommands: [QueuesCommand.self, PauseCommand.self, ResumeCommand.self, DrainCommand.self]),

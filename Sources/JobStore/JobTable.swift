@@ -20,13 +20,24 @@ final class JobTable {
   private(set) var changes: [JobChange] = []
   /// How many of `changes` the queues' counts have.
   private var counted = 0
+  /// How many jobs one transaction tells of the ends of others.
+  let mostTold: Int
+  /// Of the transaction so far.
+  var told = 0
+  /// Whether ended jobs may still have something to tell, as of the transaction so far.
+  private(set) var hasMoreToTell: Bool
 
-  init(_ statements: Statements, run: Int64, bootID: String) {
+  init(_ statements: Statements, run: Int64, bootID: String, mostTold: Int = 1000) throws(SQLiteError) {
     self.statements = statements
     self.run = run
     self.bootID = bootID
+    self.mostTold = mostTold
     reader = JobReader(statements: statements)
+    hasMoreToTell = try statements[.nextUntold].first { _ throws(SQLiteError) in true } ?? false
   }
+
+  /// Notes whether something is left to tell.
+  func putOff(_ isLeft: Bool) { hasMoreToTell = isLeft }
 
   /// Forgets the changes from `count` on: their request has been rolled back.
   func rollBack(to count: Int) {
@@ -34,9 +45,16 @@ final class JobTable {
     counted = min(counted, count)
   }
 
+  /// Forgets all of the transaction: it has been rolled back. Whether something was left to tell before it is not known
+  /// any more.
+  func rollBack() {
+    rollBack(to: 0)
+    (told, hasMoreToTell) = (0, true)
+  }
+
   /// Gives the transaction's changes away and begins anew.
   func takeChanges() -> [JobChange] {
-    defer { (changes, counted) = ([], 0) }
+    defer { (changes, counted, told) = ([], 0, 0) }
     return changes
   }
 
@@ -63,6 +81,21 @@ final class JobTable {
       JobChange(
         id: row.id, queue: row.queue, from: old.state, to: row.state, attempt: row.attempt, at: moment.wall,
         outcome: outcome, cancelling: row.cancelling))
+  }
+
+  /// Saves a waiting job that was edited, and may have changed its queue: the counts go with it. It is told even
+  /// where its state is what it was, since it may start now, or is due at another time.
+  func move(_ row: JobRow, from old: JobRow, at moment: Moment) throws(SQLiteError) {
+    try row.save(by: statements[.saveJob])
+    if row.queue != old.queue {
+      // The changes of this request before it have been counted where they belong.
+      try count()
+      _ = try add([old.state: -1], to: old.queue)
+      try statements[.addQueue].bind(row.queue).run()
+      _ = try add([old.state: 1], to: row.queue)
+    }
+    changes.append(
+      JobChange(id: row.id, queue: row.queue, from: old.state, to: row.state, attempt: row.attempt, at: moment.wall))
   }
 
   func drop(_ row: JobRow, at moment: Moment) throws(SQLiteError) {

@@ -17,8 +17,8 @@ package struct JobService: Sendable {
     started = supervisor.time.now()
   }
 
-  private var store: any JobStore { supervisor.store }
-  private var now: Moment { supervisor.time.now() }
+  var store: any JobStore { supervisor.store }
+  var now: Moment { supervisor.time.now() }
 
   // MARK: Jobs
 
@@ -236,7 +236,7 @@ package struct JobService: Sendable {
   // MARK: Errors
 
   /// Asks the store, and says its refusals in the words of the API.
-  private func asking<Value>(_ question: (any JobStore) async throws(StoreError) -> Value) async throws(Problem)
+  func asking<Value>(_ question: (any JobStore) async throws(StoreError) -> Value) async throws(Problem)
     -> Value
   {
     do throws(StoreError) {
@@ -254,6 +254,7 @@ extension Problem {
     switch error.code {
     case .noSuchJob: self.init(.notFound, error.message)
     case .wrongState, .hasDependents, .uniqueKeyTaken, .staleAttempt: self.init(.wrongState, error.message)
+    case .tooManyLabels: self.init(.invalidValue, error.message, field: "labels")
     case .unknownDependency: self.init(.invalidValue, error.message, field: "after")
     case .storage: self.init(.storage, error.message)
     case .refused, .closed: self.init(.notReady, error.message)

@@ -34,12 +34,18 @@ import Yams
       ("Attempt", Attempt.CodingKeys.allCases.map(\.rawValue)),
       ("Queue", QueueInfo.CodingKeys.allCases.map(\.rawValue)),
       ("QueuePatch", QueuePatch.CodingKeys.allCases.map(\.rawValue)),
+      ("JobEdit", JobEdit.CodingKeys.allCases.map(\.rawValue)),
+      ("BulkRequest", BulkRequest.CodingKeys.allCases.map(\.rawValue)),
+      ("BulkReport", BulkReport.CodingKeys.allCases.map(\.rawValue)),
+      ("PruneRequest", PruneRequest.CodingKeys.allCases.map(\.rawValue)),
+      ("PruneReceipt", PruneReceipt.CodingKeys.allCases.map(\.rawValue)),
     ] {
       let properties = try #require(schemas[name]?["properties"] as? [String: Any])
       #expect(Set(properties.keys) == Set(fields), "\(name)")
       // What a reply shows is always there; a request may leave all out.
       let required = schemas[name]?["required"] as? [String] ?? []
-      #expect(Set(required) == Set(["JobRequest", "QueuePatch"].contains(name) ? [] : fields), "\(name)")
+      let isRequest = ["JobRequest", "QueuePatch", "JobEdit", "BulkRequest", "PruneRequest"].contains(name)
+      #expect(Set(required) == Set(isRequest ? [] : fields), "\(name)")
     }
     for (name, words) in [
       ("State", JobState.allCases.map(\.rawValue)), ("Outcome", Outcome.allCases.map(\.rawValue)),
