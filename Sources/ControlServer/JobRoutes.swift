@@ -12,6 +12,10 @@ enum JobRoutes {
       try call.noParameters()
       return try .json(try await call.service.job(try call.jobID(), viewer: call.viewer))
     },
+    Route(.PATCH, "/v1/jobs/{id}") { call throws(Problem) in
+      try call.noParameters()
+      return try .json(try await call.service.edit(try call.jobID(), try call.json(), viewer: call.viewer))
+    },
     Route(.DELETE, "/v1/jobs/{id}") { call throws(Problem) in
       try call.noParameters()
       try await call.service.remove(try call.jobID())
@@ -72,33 +76,7 @@ enum JobRoutes {
   }
 
   private static func list(_ call: Call) async throws(Problem) -> Reply {
-    let filter = try call.parameters { query throws(Problem) in
-      var filter = JobFilter()
-      for text in query.all("state") {
-        for word in text.split(separator: ",", omittingEmptySubsequences: false) {
-          filter.states.insert(try QueryParameters.word(String(word), "state"))
-        }
-      }
-      if let queue = try query.text("queue") {
-        guard Limits.isQueueName(queue) else {
-          throw Problem(InvalidValue("queue", "\"\(queue.printable)\" cannot be a queue's name"))
-        }
-        filter.queue = queue
-      }
-      for text in query.all("label") {
-        guard let equals = text.firstIndex(of: "="), Limits.isLabelKey(String(text[..<equals])) else {
-          throw Problem(InvalidValue("label", "KEY=VALUE is expected, not \"\(text.printable)\""))
-        }
-        let (key, value) = (String(text[..<equals]), String(text[text.index(after: equals)...]))
-        guard filter.labels.updateValue(value, forKey: key) == nil else {
-          throw Problem(InvalidValue("label", "\"\(key)\" is given twice"))
-        }
-      }
-      let range = Int64(JobFilter.limits.lowerBound)...Int64(JobFilter.limits.upperBound)
-      if let limit = try query.integer("limit", in: range) { filter.limit = Int(limit) }
-      filter.before = try query.job("before")
-      return filter
-    }
+    let filter = try call.parameters { query throws(Problem) in try JobFilter(&query) }
     return try await .largeJSON(try await call.service.jobs(filter, viewer: call.viewer))
   }
 }

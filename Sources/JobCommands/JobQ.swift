@@ -25,7 +25,11 @@ struct JobQ: ParsableCommand {
         ]),
       CommandGroup(
         name: "Changing jobs:",
-        subcommands: [CancelCommand.self, RetryCommand.self, HoldCommand.self, ReleaseCommand.self, RemoveCommand.self]),
+        subcommands: [
+          CancelCommand.self, RetryCommand.self, HoldCommand.self, ReleaseCommand.self, EditCommand.self,
+          RemoveCommand.self,
+          PruneCommand.self,
+        ]),
       CommandGroup(
         name: "Queues and the daemon:",
         subcommands: [QueuesCommand.self, QueueCommand.self, PauseCommand.self, ResumeCommand.self, DrainCommand.self]),

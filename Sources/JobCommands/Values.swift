@@ -69,12 +69,27 @@ enum Values {
     return time
   }
 
+  static func pastTime(_ text: String) throws -> PastTime {
+    guard let time = PastTime(text) else {
+      throw ValidationError("a time is expected, 2026-11-24T08:14:40Z or HH:MM[:SS], or how long ago, such as 2h or 7d")
+    }
+    return time
+  }
+
+  static func namePattern(_ text: String) throws -> NamePattern {
+    guard let pattern = NamePattern(text) else {
+      throw ValidationError("a name of 1 to 256 bytes is expected, or the beginning of one and *")
+    }
+    return pattern
+  }
+
   static func priority(_ text: String) throws -> Int { try number(text, in: Limits.priority) }
   static func places(_ text: String) throws -> Int { try number(text, in: QueueLimits.concurrencies) }
   static func retries(_ text: String) throws -> Int { try number(text, in: Limits.retries) }
   static func pageSize(_ text: String) throws -> Int { try number(text, in: JobFilter.limits) }
   /// An attempt's number, or a number of lines: the API takes what fits 31 bits.
   static func attempt(_ text: String) throws -> Int { try number(text, in: 1...Int(Int32.max)) }
+  static func jobCount(_ text: String) throws -> Int { try number(text, in: 0...1_000_000_000) }
   static func lineCount(_ text: String) throws -> Int { try number(text, in: 0...Int(Int32.max)) }
 
   private static func number(_ text: String, in range: ClosedRange<Int>) throws -> Int {

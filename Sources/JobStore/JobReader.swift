@@ -108,52 +108,6 @@ struct JobReader {
   func total() throws(SQLiteError) -> Int {
     try statements[.total].first { row throws(SQLiteError) in try row.read(Int?.self) ?? 0 } ?? 0
   }
-
-  // MARK: Listings
-
-  /// Newest first. Each state that is asked for is a stream of its own in an index, and the streams are merged
-  /// here: no state, however full, is read beyond the page.
-  func jobs(_ filter: JobFilter) throws(SQLiteError) -> JobPage {
-    let limit = min(max(filter.limit, JobFilter.limits.lowerBound), JobFilter.limits.upperBound)
-    // One more than the page holds tells whether there is another.
-    let found = try ids(filter, before: filter.before ?? JobID(.max), limit: limit + 1)
-    let page = found.prefix(limit)
-    var jobs: [Job] = []
-    for id in page {
-      if let job = try job(id) { jobs.append(job) }
-    }
-    return JobPage(jobs: jobs, nextBefore: found.count > limit ? page.last : nil)
-  }
-
-  private func ids(_ filter: JobFilter, before: JobID, limit: Int) throws(SQLiteError) -> [JobID] {
-    if !filter.labels.isEmpty { return try labelled(filter, before: before, limit: limit) }
-    if filter.states.isEmpty, filter.queue == nil {
-      return try statements[.listAll].bind(before).bind(limit).all(Self.id)
-    }
-    let states = filter.states.isEmpty ? JobState.allCases : Array(filter.states)
-    var merged: [JobID] = []
-    for state in states {
-      let statement =
-        if let queue = filter.queue {
-          try statements[.listQueue].bind(before).bind(queue).bind(state).bind(limit)
-        } else {
-          try statements[.listState].bind(before).bind(state).bind(limit)
-        }
-      merged += try statement.all(Self.id)
-    }
-    return Array(merged.sorted(by: >).prefix(limit))
-  }
-
-  private func labelled(_ filter: JobFilter, before: JobID, limit: Int) throws(SQLiteError) -> [JobID] {
-    var others = filter.labels
-    // Any label leads; the least key makes it the same one for every page.
-    guard let key = others.keys.min(), let value = others.removeValue(forKey: key) else { return [] }
-    let states = filter.states.isEmpty ? nil : StringJSON.text(filter.states.map(\.rawValue))
-    return try statements[.listLabel].bind(before).bind(key).bind(value).bind(filter.queue).bind(states)
-      .bind(StringJSON.text(others)).bind(limit).all(Self.id)
-  }
-
-  private static func id(_ row: Statement) throws(SQLiteError) -> JobID { try row.read() }
 }
 
 // MARK: The model's types from their rows

@@ -50,13 +50,7 @@ struct JobRow: Sendable, Hashable {
     maxAttempts = 1 + spec.retries
     onInterrupt = spec.onInterrupt
     uniqueKey = spec.uniqueKey
-    switch spec.start {
-    case .now: break
-    case .delay(let delay): waitFor(delay, from: moment)
-    case .at(let time):
-      runAt = time
-      dueWall = time
-    }
+    waitFor(spec.start, from: moment)
   }
 
   // MARK: Waiting
@@ -74,6 +68,21 @@ struct JobRow: Sendable, Hashable {
   mutating func resolveOne(at moment: Moment) {
     pending -= 1
     wait(held: state == .held, at: moment)
+  }
+
+  /// Waits for another time than before; what else it waits for stays.
+  mutating func reschedule(_ start: JobSpec.Start, at moment: Moment) {
+    (runAt, dueWall, dueBoot) = (nil, nil, nil)
+    waitFor(start, from: moment)
+    wait(held: state == .held, at: moment)
+  }
+
+  private mutating func waitFor(_ start: JobSpec.Start, from moment: Moment) {
+    switch start {
+    case .now: break
+    case .delay(let delay): waitFor(delay, from: moment)
+    case .at(let time): (runAt, dueWall) = (time, time)
+    }
   }
 
   private mutating func waitFor(_ delay: TimeSpan, from moment: Moment) {

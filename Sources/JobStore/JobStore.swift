@@ -72,6 +72,24 @@ package protocol JobStore: Sendable {
   /// changes for a queue, all that waits in it is sorted anew, in one transaction: about 20 µs a job.
   func countKeys(by labels: [String: String]) async throws(StoreError)
 
+  /// Gives a waiting job other values; what the edit leaves open stays. Its state follows from them.
+  /// - Throws: `.noSuchJob`, `.wrongState` where it runs or has ended, `.tooManyLabels`.
+  func edit(_ id: JobID, _ edit: JobEdit, at moment: Moment) async throws(StoreError) -> Job
+
+  // MARK: Many at once
+
+  /// The numbers of up to `filter.limit` jobs that fit, newest first: a page as `jobs` gives it, without its bounds.
+  func ids(_ filter: JobFilter) async throws(StoreError) -> [JobID]
+  /// Every job that has ended so, the one that ended first first.
+  func ended(_ filter: EndedFilter) async throws(StoreError) -> [JobID]
+  /// Does it to each of these, in one commit: to those that are in one of the states by then, and of which the verb's own
+  /// method would not refuse it. The others are left as they are. A few hundred at most: others wait meanwhile.
+  func perform(
+    _ verb: BulkVerb, on ids: [JobID], in states: Set<JobState>, withDependents: Bool, at moment: Moment
+  ) async throws(StoreError) -> BulkStep
+  /// In which queue each of these is; those that are gone are left out.
+  func queues(of ids: [JobID]) async throws(StoreError) -> [JobID: String]
+
   // MARK: Attempts
 
   /// Takes up to `request.limit` command jobs that may run, best first (the queue's priority, the job's, then
@@ -87,7 +105,8 @@ package protocol JobStore: Sendable {
   /// Marks an attempt whose processes outlive KILL. Only queued, as above.
   func noteUnkillable(_ id: JobID, attempt: Int)
   /// Records the end of an attempt and takes the next step (`AttemptFacts.next`): the job ends, waits for its
-  /// backoff, or is queued again; what depends on it is released or cancelled in the same commit. An ending of
+  /// backoff, or is queued again; what depends on it is released or cancelled in the same commit, or, where that
+  /// are many, in those that follow, without being asked and over restarts: until then they wait. An ending of
   /// an attempt that is not the job's running one is refused with `.staleAttempt`.
   func finish(_ id: JobID, attempt: Int, _ ending: AttemptEnding, random: Double, at moment: Moment)
     async throws(StoreError) -> JobState
@@ -224,6 +243,9 @@ package struct RetentionPolicy: Sendable, Hashable {
   package var cancelled: TimeSpan?
   /// The most jobs that are kept in all; the oldest ended ones go first.
   package var maxJobs: Int?
+  /// Of queues that have a policy of their own, in place of this one; its `maxJobs` counts the jobs of the queue, and
+  /// the one for all holds as well. Their own `queues` mean nothing.
+  package var queues: [String: RetentionPolicy] = [:]
 
   package init(
     succeeded: TimeSpan? = .days(7), failed: TimeSpan? = .days(30), cancelled: TimeSpan? = .days(7),

@@ -10,11 +10,14 @@ enum Query: Int, CaseIterable {
   // Jobs
   case findJob, insertJob, saveJob, removeJob
   case findSpec, findPolicy, findStdin, insertSpec
-  case findLabels, insertLabel
+  case findLabels, insertLabel, removeLabel
+  case findQueue, editJob, editSpec
   case findUnique, findRequest, insertRequest
   // Dependencies
   case findState, findDependencies, findPending, insertDependency, findWaiting, findCancelledBy, findLiveDependent
   case resolveDependency, resolveDependencies, reopenDependency
+  case noteUntold, nextUntold, forgetUntold
+  case findDependents, countDependents
   // Attempts
   case findAttempts, insertAttempt, endAttempt, noteProcess, noteUnkillable, findLeftovers, findStart
   // Claims and time
@@ -27,9 +30,9 @@ enum Query: Int, CaseIterable {
   case keyLabels, setKeyLabel, dropKeyLabel, setKeys, clearKeys
   case headOfLane, setLane, dropLane, dropLanes, keysInQueue, lanesInOrder
   // Listings
-  case listAll, listState, listQueue, listLabel
+  case listAll, listState, listQueue, listLabel, listName, listNames
   // Retention
-  case total, expired, oldestEnded, freePages, pages, shrink
+  case total, oldestEnded, allEnded, freePages, pages, shrink
 }
 
 extension Query {
@@ -46,6 +49,14 @@ extension Query {
     name, paused, pause_reason, paused_until, priority, concurrency, rate, key_label, key_concurrency, held, blocked, scheduled, queued, running, succeeded, failed, cancelled
     """
   private static let live = "('held', 'blocked', 'scheduled', 'queued', 'running')"
+  /// What is asked of a job `j` beside the index that leads to it: a queue (parameter `first`), states as a JSON array,
+  /// and the times between which it was added.
+  private static func conditions(from first: Int) -> String {
+    """
+    (?\(first) IS NULL OR j.queue = ?\(first)) AND (?\(first + 1) IS NULL OR \
+    instr(?\(first + 1), '"' || j.state || '"')) AND j.created_at >= ?\(first + 2) AND j.created_at < ?\(first + 3)
+    """
+  }
   /// No live job depends on it.
   private static let isFree = """
     NOT EXISTS (SELECT 1 FROM dependencies d CROSS JOIN jobs l WHERE d.depends_on = jobs.id AND l.id = d.job_id AND \
@@ -99,6 +110,11 @@ extension Query {
 
     case .findLabels: "SELECT key, value FROM labels WHERE job_id = ?"
     case .insertLabel: "INSERT INTO labels (job_id, key, value) VALUES (?, ?, ?)"
+    case .removeLabel: "DELETE FROM labels WHERE job_id = ? AND key = ?"
+
+    case .findQueue: "SELECT queue FROM jobs WHERE id = ?"
+    case .editJob: "UPDATE jobs SET queue = ?, priority = ?, limit_key = ? WHERE id = ?"
+    case .editSpec: "UPDATE specs SET name = ?, timeout = ?, retries = ? WHERE job_id = ?"
 
     case .findUnique:
       "SELECT id FROM jobs WHERE unique_key = ? AND unique_key IS NOT NULL AND finished_at IS NULL"
@@ -118,12 +134,22 @@ extension Query {
       WHERE d.job_id = ? AND d.resolved = 0 AND o.id = d.depends_on AND o.finished_at IS NULL ORDER BY d.depends_on
       """
     case .insertDependency: "INSERT INTO dependencies (job_id, depends_on, kind, resolved) VALUES (?, ?, ?, ?)"
-    // The live jobs that wait for it.
+    // The live jobs that wait for it, the first of them.
     case .findWaiting:
       """
       SELECT d.job_id, d.kind FROM dependencies d CROSS JOIN jobs l \
-      WHERE d.depends_on = ? AND d.resolved = 0 AND l.id = d.job_id AND l.finished_at IS NULL ORDER BY d.job_id
+      WHERE d.depends_on = ? AND d.resolved = 0 AND l.id = d.job_id AND l.finished_at IS NULL ORDER BY d.job_id \
+      LIMIT ?
       """
+    case .noteUntold: "INSERT OR REPLACE INTO untold (job_id, wall, boot) VALUES (?, ?, ?)"
+    case .nextUntold:
+      """
+      SELECT u.job_id, j.state, u.wall, u.boot FROM untold u CROSS JOIN jobs j WHERE u.job_id > 0 AND j.id = u.job_id \
+      LIMIT 1
+      """
+    case .forgetUntold: "DELETE FROM untold WHERE job_id = ?"
+    case .findDependents: "SELECT job_id, kind FROM dependencies WHERE depends_on = ? ORDER BY job_id LIMIT ?"
+    case .countDependents: "SELECT count(*) FROM dependencies WHERE depends_on = ?"
     case .findCancelledBy:
       """
       SELECT d.job_id FROM dependencies d CROSS JOIN jobs l \
@@ -263,32 +289,52 @@ extension Query {
       ORDER BY priority DESC, job_id
       """
 
-    case .listAll: "SELECT id FROM jobs WHERE id < ? ORDER BY id DESC LIMIT ?"
-    case .listState: "SELECT id FROM jobs WHERE id < ? AND state = ? ORDER BY id DESC LIMIT ?"
-    case .listQueue: "SELECT id FROM jobs WHERE id < ? AND queue = ? AND state = ? ORDER BY id DESC LIMIT ?"
-    // By one label; what else is asked for is looked at on the way: a queue (4), states as a JSON array (5),
-    // further labels as an object (6).
+    case .listAll:
+      "SELECT id FROM jobs WHERE id < ? AND created_at >= ? AND created_at < ? ORDER BY id DESC LIMIT ?"
+    case .listState:
+      """
+      SELECT id FROM jobs INDEXED BY jobs_state WHERE id < ? AND state = ? AND created_at >= ? AND created_at < ? \
+      ORDER BY id DESC LIMIT ?
+      """
+    case .listQueue:
+      """
+      SELECT id FROM jobs INDEXED BY jobs_queue WHERE id < ? AND queue = ? AND state = ? AND created_at >= ? \
+      AND created_at < ? ORDER BY id DESC LIMIT ?
+      """
+    // By one label; what else is asked for is looked at on the way: further labels as an object (8), a range of
+    // names (9, 10).
     case .listLabel:
       """
-      SELECT l.job_id FROM labels l CROSS JOIN jobs j WHERE l.job_id < ? AND l.key = ? AND l.value = ? \
-      AND j.id = l.job_id AND (?4 IS NULL OR j.queue = ?4) AND (?5 IS NULL OR instr(?5, '"' || j.state || '"')) \
-      AND NOT EXISTS \
-      (SELECT 1 FROM json_each(?6) w WHERE NOT EXISTS \
+      SELECT l.job_id FROM labels l CROSS JOIN jobs j WHERE l.job_id < ?1 AND l.key = ?2 AND l.value = ?3 \
+      AND j.id = l.job_id AND \(Self.conditions(from: 4)) AND NOT EXISTS \
+      (SELECT 1 FROM json_each(?8) w WHERE NOT EXISTS \
       (SELECT 1 FROM labels m WHERE m.job_id = l.job_id AND m.key = w.key AND m.value = w.value)) \
-      ORDER BY l.job_id DESC LIMIT ?7
+      AND (?9 IS NULL OR EXISTS (SELECT 1 FROM specs s WHERE s.job_id = l.job_id AND s.name BETWEEN ?9 AND ?10)) \
+      ORDER BY l.job_id DESC LIMIT ?11
+      """
+    case .listName:
+      """
+      SELECT s.job_id FROM specs s INDEXED BY specs_name CROSS JOIN jobs j WHERE s.job_id < ?1 AND s.name = ?2 \
+      AND j.id = s.job_id AND \(Self.conditions(from: 3)) ORDER BY s.job_id DESC LIMIT ?7
+      """
+    // In the order of the names: whoever asks sorts.
+    case .listNames:
+      """
+      SELECT s.job_id FROM specs s INDEXED BY specs_name CROSS JOIN jobs j WHERE s.job_id < ?1 \
+      AND s.name BETWEEN ?2 AND ?3 AND j.id = s.job_id AND \(Self.conditions(from: 4))
       """
 
     case .total:
       "SELECT sum(held + blocked + scheduled + queued + running + succeeded + failed + cancelled) FROM queues"
-    case .expired:
-      """
-      SELECT id FROM jobs INDEXED BY jobs_ended WHERE state = ? AND finished_at IS NOT NULL AND finished_at <= ? \
-      AND \(Self.isFree) ORDER BY finished_at LIMIT ?
-      """
     case .oldestEnded:
       """
-      SELECT id, finished_at FROM jobs INDEXED BY jobs_ended WHERE state = ? AND finished_at IS NOT NULL \
-      AND \(Self.isFree) ORDER BY finished_at LIMIT ?
+      SELECT id, finished_at FROM jobs INDEXED BY jobs_ended WHERE queue = ? AND state = ? \
+      AND finished_at IS NOT NULL AND finished_at <= ? AND \(Self.isFree) ORDER BY finished_at LIMIT ?
+      """
+    case .allEnded:
+      """
+      SELECT id, finished_at FROM jobs INDEXED BY jobs_ended WHERE queue = ? AND state = ? \
+      AND finished_at IS NOT NULL AND finished_at <= ?
       """
     case .freePages: "PRAGMA freelist_count"
     case .pages: "PRAGMA page_count"

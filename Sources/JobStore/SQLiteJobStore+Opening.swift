@@ -11,9 +11,11 @@ extension SQLiteJobStore {
   ///   - directory: made 0700 with the parents that are missing. The database is `jobq.db` in it, 0600.
   ///   - bootID: of this boot of the machine, /proc/sys/kernel/random/boot_id. Where it is not the one that the
   ///     database knows, what waits for a delay goes by the wall clock from now on.
+  ///   - mostTold: how many jobs one transaction tells of the ends of those that they wait for.
   /// - Throws: `.refused` where the database may not be used, with its full path and what to do; nothing was
   ///   changed then. `.storage` where the disk is full or fails.
-  package static func open(directory: String, bootID: String = SQLiteJobStore.bootID()) async throws(StoreError)
+  package static func open(directory: String, bootID: String = SQLiteJobStore.bootID(), mostTold: Int = 1000)
+    async throws(StoreError)
     -> SQLiteJobStore
   {
     let signals = StoreSignals()
@@ -29,10 +31,16 @@ extension SQLiteJobStore {
           do throws(StoreError) {
             let directory = try StateDirectory(directory)
             let lock = try directory.lock()
-            let (writer, opened) = try openWriter(directory, bootID: bootID, signals)
+            let (writer, opened) = try openWriter(directory, bootID: bootID, mostTold: mostTold, signals)
             isAnswered = true
             continuation.resume(returning: .success(opened))
-            while let group = writes.takeAll() { writer.commit(group) }
+            // What the last daemon put off is gone on with first.
+            func goOn() { if let request = writer.ownRequest { _ = writes.post(request) } }
+            goOn()
+            while let group = writes.takeAll() {
+              writer.commit(group)
+              goOn()
+            }
             writer.close()
             // The lock is let go last, with the writer's connection closed.
             _ = consume writer
@@ -83,7 +91,7 @@ extension SQLiteJobStore {
 
   // MARK: The writer
 
-  static func openWriter(_ directory: StateDirectory, bootID: String, _ signals: StoreSignals)
+  static func openWriter(_ directory: StateDirectory, bootID: String, mostTold: Int = 1000, _ signals: StoreSignals)
     throws(StoreError) -> (Writer, Opened)
   {
     let finding = try DatabaseFile(directory: directory).prepare()
@@ -97,7 +105,8 @@ extension SQLiteJobStore {
       try Schema.migrate(connection)
       let statements = Statements(connection)
       let run = try beginRun(connection, bootID: bootID)
-      let table = JobTable(statements, run: run, bootID: bootID, hooks: signals.hooks)
+      let table = try JobTable(
+        statements, run: run, bootID: bootID, hooks: signals.hooks, mostTold: mostTold)
       let identity: String? = try statements[.identity].first { row throws(SQLiteError) in try row.read() }
       return (
         Writer(connection, table, signals),

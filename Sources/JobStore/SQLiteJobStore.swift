@@ -153,6 +153,30 @@ extension SQLiteJobStore {
     try await write { table, _ in try table.remove(id, at: moment) }
   }
 
+  package func edit(_ id: JobID, _ edit: JobEdit, at moment: Moment) async throws(StoreError) -> Job {
+    try await write { table, _ in try table.edit(id, edit, at: moment) }
+  }
+
+  package func ids(_ filter: JobFilter) async throws(StoreError) -> [JobID] {
+    try await read { try $0.ids(filter, limit: filter.limit) }
+  }
+
+  package func ended(_ filter: EndedFilter) async throws(StoreError) -> [JobID] {
+    try await read { try $0.ended(filter) }
+  }
+
+  package func perform(
+    _ verb: BulkVerb, on ids: [JobID], in states: Set<JobState>, withDependents: Bool, at moment: Moment
+  ) async throws(StoreError) -> BulkStep {
+    try await write(weight: ids.count) { table, _ in
+      try table.perform(verb, on: ids, in: states, withDependents: withDependents, at: moment)
+    }
+  }
+
+  package func queues(of ids: [JobID]) async throws(StoreError) -> [JobID: String] {
+    try await read { try $0.queues(of: ids) }
+  }
+
   package func update(queue: String, _ patch: QueuePatch, at moment: Moment) async throws(StoreError) -> QueueInfo {
     try await write { table, _ in try table.update(queue: queue, patch, at: moment) }
   }

@@ -60,6 +60,8 @@ final class Writer {
   /// A write or a sync failed, and what the kernel keeps of the WAL may not be what is on the disk: nothing is
   /// acknowledged until a checkpoint has brought all of it into the database, synced.
   private var mustRepair = false
+  /// The last transaction failed.
+  private var isFailing = false
 
   init(_ connection: Connection, _ table: JobTable, _ signals: StoreSignals) {
     self.connection = connection
@@ -80,6 +82,17 @@ final class Writer {
     _ = transact(synced.filter { $0.weight <= Self.heavy }, .full)
     for request in synced where request.weight > Self.heavy { _ = transact([request], .full) }
     checkpointIfDue()
+  }
+
+  /// What the writer itself has to do next: to tell on of ends of which too many jobs had to be told at once. Nil while
+  /// storage fails: the first request that goes through brings it up again.
+  var ownRequest: WriteRequest? {
+    guard table.hasMoreToTell, !isFailing, !mustRepair, signals.damage == nil else { return nil }
+    return WriteRequest(isSynced: true) { table, _ in
+      try table.tellMore()
+      return {}
+    } fail: { _ in
+    }
   }
 
   /// Marks the stop as clean, empties the WAL into the database and syncs it.
@@ -122,10 +135,12 @@ final class Writer {
       try statements[.commit].run()
     } catch {
       if !connection.isAutocommit { try? statements[.rollback].run() }
-      table.rollBack(to: 0)
+      table.rollBack()
+      isFailing = true
       Self.fail(requests, note(error))
       return []
     }
+    isFailing = false
     signals.commits.note(requests: requests.count, took: .now - began, isSynced: sync == .full)
     signals.tell(table.takeChanges())
     for answer in answers { answer() }

@@ -15,6 +15,8 @@ package struct SupervisorConfiguration: Sendable, Hashable {
   package var retention = RetentionPolicy()
   /// How long the logs of ended jobs stay; nil as long as their jobs.
   package var logRetention: TimeSpan? = .days(7)
+  /// The same for queues with a rule of their own.
+  package var queueLogRetention: [String: TimeSpan?] = [:]
   /// Bytes of output that are kept of each stream of an attempt.
   package var logMax = 16 << 20
   /// Who is told of the ends of jobs.

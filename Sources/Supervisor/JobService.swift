@@ -17,7 +17,7 @@ package struct JobService: Sendable {
     started = supervisor.time.now()
   }
 
-  private var store: any JobStore { supervisor.store }
+  var store: any JobStore { supervisor.store }
   var now: Moment { supervisor.time.now() }
 
   // MARK: Jobs
@@ -219,6 +219,7 @@ extension Problem {
     switch error.code {
     case .noSuchJob: self.init(.notFound, error.message)
     case .wrongState, .hasDependents, .uniqueKeyTaken, .staleAttempt: self.init(.wrongState, error.message)
+    case .tooManyLabels: self.init(.invalidValue, error.message, field: "labels")
     case .unknownDependency: self.init(.invalidValue, error.message, field: "after")
     case .storage: self.init(.storage, error.message)
     case .refused, .closed: self.init(.notReady, error.message)

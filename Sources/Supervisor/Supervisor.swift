@@ -16,7 +16,7 @@ package actor Supervisor {
     var isCancelledByPerson = false
   }
 
-  private enum Phase { case starting, running, stopping, ending, stopped }
+  enum Phase { case starting, running, stopping, ending, stopped }
 
   nonisolated let store: any JobStore
   nonisolated let runner: ProcessRunner
@@ -30,7 +30,7 @@ package actor Supervisor {
   var configuration: SupervisorConfiguration
   private(set) var counters = ServiceCounters()
   private(set) var core: SchedulerCore
-  private var phase = Phase.starting
+  private(set) var phase = Phase.starting
   private var workers: [JobID: Worker] = [:]
   /// Every other task that this actor began: questions to the store, repair, pruning. Each takes itself out.
   private var chores: [UInt64: Task<Void, Never>] = [:]
@@ -358,42 +358,5 @@ package actor Supervisor {
     let waiters = waitingForStorage
     waitingForStorage = []
     for waiter in waiters { waiter.resume(returning: isBack) }
-  }
-
-  // MARK: Retention
-
-  /// How often retention is looked after, beside each start and reload.
-  private static let pruning = Duration.seconds(3600)
-
-  /// Removes what retention lets go, in small batches between which others get their turn.
-  func prune() {
-    chore { await $0.pruneAll() }
-  }
-
-  /// Prunes now and every hour, until the stop.
-  private func keepPruning() {
-    chore { supervisor in
-      while !Task.isCancelled {
-        await supervisor.pruneAll()
-        try? await Task.sleep(for: Self.pruning)
-      }
-    }
-  }
-
-  private func pruneAll() async {
-    var more = true
-    while more, phase == .running, !Task.isCancelled {
-      do throws(StoreError) {
-        let report = try await store.prune(configuration.retention, at: time.now(), limit: 200)
-        await runner.logs.remove(report.removed)
-        more = report.more
-      } catch {
-        return storageFailed(error)
-      }
-    }
-    if let age = configuration.logRetention, phase == .running {
-      let cutoff = Timestamp(milliseconds: time.now().wall.milliseconds - age.milliseconds)
-      await runner.logs.removeOlder(than: cutoff, sparing: Set(core.running.keys))
-    }
   }
 }

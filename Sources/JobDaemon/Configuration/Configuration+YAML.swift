@@ -33,13 +33,14 @@ extension Configuration {
       socket.read("group", .line("a group's name"), into: &self.socket.group)
     }
     root.section("defaults") { defaults, _ in readDefaults(&defaults) }
+    // Before the queues, whose own rules go over these.
+    root.section("retention") { retention, _ in readRetention(&retention) }
     root.section("queues") { queues, _ in
       queues.sections(.queueName) { name, queue, _ in readQueue(name, &queue) }
     }
     root.section("schedules") { schedules, _ in
       schedules.sections(.queueName) { name, schedule, line in readSchedule(name, &schedule, line: line) }
     }
-    root.section("retention") { retention, _ in readRetention(&retention) }
     root.section("hooks") { hooks, _ in
       for outcome in Outcome.allCases {
         hooks.read(outcome.rawValue, .command, into: &supervisor.hooks.commands[outcome])
@@ -68,6 +69,7 @@ extension Configuration {
     section.read("concurrency", .integer(in: QueueLimits.concurrencies), into: &limits.concurrency)
     section.read("rate", .rate, into: &limits.rate)
     section.section("hooks") { hooks, _ in readHooks(of: name, &hooks) }
+    section.section("retention") { retention, _ in readRetention(of: name, &retention) }
     section.section("per_key") { perKey, line in
       let label = perKey.required("label", .labelKey, line: line)
       let concurrency = perKey.required("concurrency", .integer(in: QueueLimits.concurrencies), line: line)
@@ -97,11 +99,24 @@ extension Configuration {
   }
 
   private mutating func readRetention(_ section: inout Section) {
-    section.read("succeeded", .none("forever", or: .span()), into: &supervisor.retention.succeeded)
-    section.read("failed", .none("forever", or: .span()), into: &supervisor.retention.failed)
-    section.read("cancelled", .none("forever", or: .span()), into: &supervisor.retention.cancelled)
-    section.read("logs", .none("forever", or: .span()), into: &supervisor.logRetention)
-    section.read(
-      "max_jobs", .none("unlimited", or: .integer(in: 1...1_000_000_000)), into: &supervisor.retention.maxJobs)
+    Self.readRetention(&section, &supervisor.retention, logs: &supervisor.logRetention)
+  }
+
+  /// What a queue's own rules leave open is as for all; its `max_jobs` counts its own jobs.
+  private mutating func readRetention(of queue: String, _ section: inout Section) {
+    var policy = supervisor.retention
+    (policy.maxJobs, policy.queues) = (nil, [:])
+    var logs = supervisor.logRetention
+    Self.readRetention(&section, &policy, logs: &logs)
+    supervisor.retention.queues[queue] = policy
+    if logs != supervisor.logRetention { supervisor.queueLogRetention.updateValue(logs, forKey: queue) }
+  }
+
+  private static func readRetention(_ section: inout Section, _ policy: inout RetentionPolicy, logs: inout TimeSpan?) {
+    section.read("succeeded", .none("forever", or: .span()), into: &policy.succeeded)
+    section.read("failed", .none("forever", or: .span()), into: &policy.failed)
+    section.read("cancelled", .none("forever", or: .span()), into: &policy.cancelled)
+    section.read("logs", .none("forever", or: .span()), into: &logs)
+    section.read("max_jobs", .none("unlimited", or: .integer(in: 1...1_000_000_000)), into: &policy.maxJobs)
   }
 }
