@@ -10,7 +10,7 @@ enum Query: Int, CaseIterable {
   // Jobs
   case findJob, insertJob, saveJob, removeJob
   case findSpec, findPolicy, findStdin, insertSpec
-  case findLabels, insertLabel
+  case findLabels, findLabel, insertLabel
   case findUnique, findRequest, insertRequest
   // Dependencies
   case findState, findDependencies, findPending, insertDependency, findWaiting, findCancelledBy, findLiveDependent
@@ -76,8 +76,8 @@ extension Query {
     case .saveJob:
       """
       UPDATE jobs SET state = ?, run_at = ?, due_wall = ?, due_boot = ?, pending = ?, started_at = ?, finished_at = ?, \
-      attempt = ?, max_attempts = ?, deaths = ?, cancelling = ?, cancelled_by = ?, exit_code = ?, signal = ?, \
-      outcome = ?, error = ?, result = ? WHERE id = ?
+      attempt = ?, max_attempts = ?, deaths = ?, cancelling = ?, cancelled_by = ?, limit_key = ?, \
+      exit_code = ?, signal = ?, outcome = ?, error = ?, result = ? WHERE id = ?
       """
     // What hangs on it goes with it: ON DELETE CASCADE.
     case .removeJob: "DELETE FROM jobs WHERE id = ?"
@@ -96,6 +96,7 @@ extension Query {
       """
 
     case .findLabels: "SELECT key, value FROM labels WHERE job_id = ?"
+    case .findLabel: "SELECT value FROM labels WHERE job_id = ? AND key = ?"
     case .insertLabel: "INSERT INTO labels (job_id, key, value) VALUES (?, ?, ?)"
 
     case .findUnique:
