@@ -18,7 +18,8 @@ enum Query: Int, CaseIterable {
   // Attempts
   case findAttempts, insertAttempt, endAttempt, noteProcess, noteUnkillable, findLeftovers, findStart
   // Claims and time
-  case readyQueues, nextInQueue, startTimes, setStartTimes, dueByWall, dueByBoot, nextWall, nextBoot
+  case readyQueues, nextInQueue, aheadByPriority, aheadByArrival, startTimes, setStartTimes, dueByWall, dueByBoot,
+    nextWall, nextBoot
   // Queues
   case queues, queue, addToQueue, addQueue, setLimits, setQueuePause, pauses
   // Keys
@@ -174,6 +175,17 @@ extension Query {
       """
       SELECT id, priority FROM jobs INDEXED BY jobs_claim \
       WHERE state = 'queued' AND limit_key IS NULL AND queue = ? AND kind = ? ORDER BY priority DESC, id LIMIT 1
+      """
+    // Those of its queue that go before a job, no more than so many.
+    case .aheadByPriority:
+      """
+      SELECT id FROM jobs INDEXED BY jobs_claim \
+      WHERE state = 'queued' AND limit_key IS NULL AND queue = ? AND kind = ? AND priority > ? LIMIT ?
+      """
+    case .aheadByArrival:
+      """
+      SELECT id FROM jobs INDEXED BY jobs_claim \
+      WHERE state = 'queued' AND limit_key IS NULL AND queue = ? AND kind = ? AND priority = ? AND id < ? LIMIT ?
       """
     case .startTimes: "SELECT start_wall, start_boot FROM queues WHERE name = ?"
     case .setStartTimes: "UPDATE queues SET start_wall = ?, start_boot = ? WHERE name = ?"
