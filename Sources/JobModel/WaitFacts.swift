@@ -158,7 +158,7 @@ extension WaitFacts {
     }
     return Why(
       .workersBusy, "\(busy.count) of \(workers) workers are busy: \(Self.text(busy))\(place)",
-      remedy: "workers: \(busy.count + 1) in \(file ?? "jobq.yaml"), and reload jobqd", blockers: busy.sorted())
+      remedy: "set workers: \(busy.count + 1) in \(file ?? "jobq.yaml"), and reload jobqd", blockers: busy.sorted())
   }
 
   private var place: String {
@@ -172,7 +172,7 @@ extension WaitFacts {
 
   private func remedy(_ key: String, isFixed: Bool, _ option: String) -> String {
     isFixed
-      ? "queues.\(job.queue).\(key) in \(file ?? "jobq.yaml"), and reload jobqd"
+      ? "change queues.\(job.queue).\(key) in \(file ?? "jobq.yaml"), and reload jobqd"
       : "jobq queue set \(job.queue) \(option)"
   }
 

@@ -108,7 +108,7 @@ import Testing
       $0.file = "/etc/jobq/jobq.yaml"
       $0.running = [occupant(1)]
     }.why
-    #expect(why.remedy == "queues.mail.concurrency in /etc/jobq/jobq.yaml, and reload jobqd")
+    #expect(why.remedy == "change queues.mail.concurrency in /etc/jobq/jobq.yaml, and reload jobqd")
   }
 
   @Test("a limit that has room, another customer's job, and a leased job beside free workers hold nothing up")
