@@ -22,21 +22,25 @@ struct QueueSetCommand: ParsableCommand {
   var queue: String
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("How many of its jobs may run at once.", valueName: "n"),
     transform: Values.setting(Values.places))
   var concurrency: Setting<Int>?
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("How many may start in a time, evenly spread: 30/m.", valueName: "rate"),
     transform: Values.setting(Values.rate))
   var rate: Setting<Rate>?
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("How many with the same value of a label may run at once.", valueName: "label=n"),
     transform: Values.setting(Values.keyLimit))
   var perKey: Setting<KeyLimit>?
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("Jobs of a queue of higher priority start first, -1000 to 1000; 0 by default.", valueName: "n"),
     transform: Values.setting(Values.priority))
   var priority: Setting<Int>?
@@ -50,7 +54,7 @@ struct QueueSetCommand: ParsableCommand {
   }
 
   /// An option that is not there changes nothing; one that says "none" takes the limit away.
-  private var patch: QueuePatch {
+  var patch: QueuePatch {
     QueuePatch(
       concurrency: concurrency.map(\.value), rate: rate.map(\.value), perKey: perKey.map(\.value),
       priority: priority.map(\.value))

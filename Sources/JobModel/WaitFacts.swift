@@ -39,6 +39,9 @@ package struct WaitFacts: Sendable {
   package var nextStart: Timestamp?
   package var running: [Occupant] = []
   package var workers: Int
+  /// How many of its queue go before it, of which no more than `countedAhead` are counted; nil where that is not known.
+  package var ahead: Int?
+  package static let countedAhead = 1000
   package var isDraining = false
   package var isStopping = false
   /// What is wrong with the storage while nothing can be started for it.
@@ -154,13 +157,22 @@ extension WaitFacts {
         remedy: "jobq status \(job.id)")
     }
     return Why(
-      .workersBusy, "\(busy.count) of \(workers) workers are busy: \(Self.text(busy))",
-      remedy: "workers: \(busy.count + 1) in \(file ?? "jobq.yaml"), and reload jobqd", blockers: busy.sorted())
+      .workersBusy, "\(busy.count) of \(workers) workers are busy: \(Self.text(busy))\(place)",
+      remedy: "set workers: \(busy.count + 1) in \(file ?? "jobq.yaml"), and reload jobqd", blockers: busy.sorted())
+  }
+
+  private var place: String {
+    switch ahead {
+    case nil: ""
+    case 0: "; it is the next of queue \(job.queue)"
+    case 1: "; 1 job of queue \(job.queue) goes before it"
+    case let count?: "; \(count)\(count < Self.countedAhead ? "" : " or more") jobs of queue \(job.queue) go before it"
+    }
   }
 
   private func remedy(_ key: String, isFixed: Bool, _ option: String) -> String {
     isFixed
-      ? "queues.\(job.queue).\(key) in \(file ?? "jobq.yaml"), and reload jobqd"
+      ? "change queues.\(job.queue).\(key) in \(file ?? "jobq.yaml"), and reload jobqd"
       : "jobq queue set \(job.queue) \(option)"
   }
 

@@ -13,7 +13,7 @@ package struct Why: Sendable, Hashable, Codable {
   package var reason: Reason
   /// A sentence for people, with the numbers and times that matter.
   package var detail: String
-  /// The command, or the key of the configuration file, that changes it.
+  /// What changes it: a command, or where the configuration file fixes it the key there.
   package var remedy: String
   /// The jobs that hold it up.
   package var blockers: [JobID]

@@ -30,10 +30,14 @@ package struct QueueRoom: Sendable, Hashable {
     perKey = limits.perKey.map { KeyRoom($0) }
   }
 
-  /// Makes the room smaller by a job that runs. A limit that was lowered below what runs leaves none, not less.
-  package mutating func take(_ labels: [String: String]) {
+  /// Makes the room smaller by a job that runs.
+  package mutating func take(_ labels: [String: String]) { take(key: perKey.flatMap { labels[$0.label] }) }
+
+  /// The same by the value of the label that is counted by; nil where the job does not have it. A limit that was
+  /// lowered below what runs leaves no room, not less.
+  package mutating func take(key: String?) {
     if let left = places { places = max(0, left - 1) }
-    if let perKey, let key = labels[perKey.label] { self.perKey?.running[key, default: 0] += 1 }
+    if let key { perKey?.running[key, default: 0] += 1 }
   }
 }
 

@@ -87,13 +87,26 @@ struct JobReader {
   }
 
   func standing(of id: JobID) throws(SQLiteError) -> JobStanding? {
-    guard let job = try job(id) else { return nil }
+    guard let row = try row(id) else { return nil }
+    let job = try job(row)
     let pending = try statements[.findPending].bind(id).all { row throws(SQLiteError) in
       WaitFacts.Dependency(id: try row.read(), state: try row.read())
     }
     return JobStanding(
       job: job, dependencies: pending, pause: try pause(), queuePause: try queue(job.queue)?.pause,
-      nextStart: try startTimes(of: job.queue))
+      nextStart: try startTimes(of: job.queue), ahead: try ahead(of: row))
+  }
+
+  /// How many of its queue go before a queued job. Nil where it or they count against keys: then the order is not
+  /// that of one index.
+  private func ahead(of row: JobRow) throws(SQLiteError) -> Int? {
+    guard row.state == .queued, row.limitKey == nil else { return nil }
+    let most = WaitFacts.countedAhead
+    let first = try statements[.aheadByPriority].bind(row.queue).bind(row.kind).bind(row.priority).bind(most)
+      .all(Self.id).count
+    return try first
+      + statements[.aheadByArrival].bind(row.queue).bind(row.kind).bind(row.priority).bind(row.id).bind(most - first)
+      .all(Self.id).count
   }
 
   func overview() throws(SQLiteError) -> StoreOverview {

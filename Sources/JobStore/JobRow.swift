@@ -208,8 +208,8 @@ extension JobRow {
   /// Runs `Query.saveJob`.
   func save(by statement: Statement) throws(SQLiteError) {
     statement.bind(state).bind(runAt).bind(dueWall).bind(dueBoot).bind(pending).bind(startedAt).bind(finishedAt)
-      .bind(attempt).bind(maxAttempts).bind(deaths).bind(cancelling).bind(cancelledBy).bind(exitCode).bind(signal)
-      .bind(outcome).bind(error).bind(result).bind(id)
+      .bind(attempt).bind(maxAttempts).bind(deaths).bind(cancelling).bind(cancelledBy).bind(limitKey).bind(exitCode)
+      .bind(signal).bind(outcome).bind(error).bind(result).bind(id)
     try statement.run()
   }
 }

@@ -12,15 +12,19 @@ package struct JobStanding: Sendable, Hashable {
   /// When the last start lets the queue's rate have the next, in nanoseconds of either clock; by `boot` where it is
   /// known, since that clock is never set.
   package var nextStart: StartTimes
+  /// How many of its queue go before it, up to `WaitFacts.countedAhead`; nil where that is not known.
+  package var ahead: Int?
 
   package init(
-    job: Job, dependencies: [WaitFacts.Dependency], pause: Pause?, queuePause: Pause?, nextStart: StartTimes
+    job: Job, dependencies: [WaitFacts.Dependency], pause: Pause?, queuePause: Pause?, nextStart: StartTimes,
+    ahead: Int?
   ) {
     self.job = job
     self.dependencies = dependencies
     self.pause = pause
     self.queuePause = queuePause
     self.nextStart = nextStart
+    self.ahead = ahead
   }
 }
 

@@ -57,6 +57,7 @@ extension JobTable {
     try refuseTakenKey(of: old)
     var row = old
     row.retry(retries: try retries(of: old.id), at: moment)
+    row.limitKey = try limitKey(of: row)
     try save(row, was: old, at: moment)
     // Whatever they are by now, they are waited for no more.
     try statements[.resolveDependencies].bind(old.id).run()

@@ -79,6 +79,7 @@ extension JobTable {
         for dependency in open { try statements[.reopenDependency].bind(id).bind(dependency).run() }
         var row = old
         row.waitAgain(for: open.count, retries: try retries(of: id), at: moment)
+        row.limitKey = try limitKey(of: row)
         try save(row, was: old, at: moment)
         revived.append(id)
       }

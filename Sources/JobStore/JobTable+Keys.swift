@@ -25,6 +25,12 @@ extension JobTable {
     return labels[queue]
   }
 
+  /// By what a job counts in its queue now. What has ended is not kept up: it is asked for again when a job comes back.
+  func limitKey(of row: JobRow) throws(SQLiteError) -> String? {
+    guard let label = try keyLabel(of: row.queue) else { return nil }
+    return try statements[.findLabel].bind(row.id).bind(label).first { row throws(SQLiteError) in try row.read() }
+  }
+
   /// Brings the heads of lanes up to what waits in them. Called for each lane that a job joined or left.
   func sort(_ lanes: [Lane?]) throws(SQLiteError) {
     for lane in Set(lanes) {

@@ -10,7 +10,7 @@ enum Query: Int, CaseIterable {
   // Jobs
   case findJob, insertJob, saveJob, removeJob
   case findSpec, findPolicy, findStdin, insertSpec
-  case findLabels, insertLabel, removeLabel
+  case findLabels, findLabel, insertLabel, removeLabel
   case findQueue, editJob, editSpec
   case findUnique, findRequest, insertRequest
   // Dependencies
@@ -21,7 +21,8 @@ enum Query: Int, CaseIterable {
   // Attempts
   case findAttempts, insertAttempt, endAttempt, noteProcess, noteUnkillable, findLeftovers, findStart
   // Claims and time
-  case readyQueues, nextInQueue, startTimes, setStartTimes, dueByWall, dueByBoot, nextWall, nextBoot
+  case readyQueues, nextInQueue, aheadByPriority, aheadByArrival, startTimes, setStartTimes, dueByWall, dueByBoot,
+    nextWall, nextBoot
   // Hooks
   case insertDelivery, dueDeliveries, nextDelivery, delayDelivery, removeDelivery
   // Queues
@@ -89,8 +90,8 @@ extension Query {
     case .saveJob:
       """
       UPDATE jobs SET state = ?, run_at = ?, due_wall = ?, due_boot = ?, pending = ?, started_at = ?, finished_at = ?, \
-      attempt = ?, max_attempts = ?, deaths = ?, cancelling = ?, cancelled_by = ?, exit_code = ?, signal = ?, \
-      outcome = ?, error = ?, result = ? WHERE id = ?
+      attempt = ?, max_attempts = ?, deaths = ?, cancelling = ?, cancelled_by = ?, limit_key = ?, \
+      exit_code = ?, signal = ?, outcome = ?, error = ?, result = ? WHERE id = ?
       """
     // What hangs on it goes with it: ON DELETE CASCADE.
     case .removeJob: "DELETE FROM jobs WHERE id = ?"
@@ -109,6 +110,7 @@ extension Query {
       """
 
     case .findLabels: "SELECT key, value FROM labels WHERE job_id = ?"
+    case .findLabel: "SELECT value FROM labels WHERE job_id = ? AND key = ?"
     case .insertLabel: "INSERT INTO labels (job_id, key, value) VALUES (?, ?, ?)"
     case .removeLabel: "DELETE FROM labels WHERE job_id = ? AND key = ?"
 
@@ -201,6 +203,17 @@ extension Query {
       """
       SELECT id, priority FROM jobs INDEXED BY jobs_claim \
       WHERE state = 'queued' AND limit_key IS NULL AND queue = ? AND kind = ? ORDER BY priority DESC, id LIMIT 1
+      """
+    // Those of its queue that go before a job, no more than so many.
+    case .aheadByPriority:
+      """
+      SELECT id FROM jobs INDEXED BY jobs_claim \
+      WHERE state = 'queued' AND limit_key IS NULL AND queue = ? AND kind = ? AND priority > ? LIMIT ?
+      """
+    case .aheadByArrival:
+      """
+      SELECT id FROM jobs INDEXED BY jobs_claim \
+      WHERE state = 'queued' AND limit_key IS NULL AND queue = ? AND kind = ? AND priority = ? AND id < ? LIMIT ?
       """
     case .startTimes: "SELECT start_wall, start_boot FROM queues WHERE name = ?"
     case .setStartTimes: "UPDATE queues SET start_wall = ?, start_boot = ? WHERE name = ?"

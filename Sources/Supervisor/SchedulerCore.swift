@@ -200,7 +200,7 @@ package struct SchedulerCore: Sendable {
 
   private mutating func claim(_ actions: inout [Action]) {
     guard mayHaveWork, claiming == .idle, !isDraining, !isStopping else { return }
-    let free = workers - busyWorkers
+    let free = workers - busy
     guard free > 0 else { return }
     let request = ClaimRequest(limit: free, rooms: rooms)
     claiming = .asked
@@ -210,7 +210,7 @@ package struct SchedulerCore: Sendable {
   }
 
   /// What takes one of `workers`. Queues and keys are bounded by all that runs.
-  package var busyWorkers: Int { running.count }
+  package var busy: Int { running.count }
 
   /// What each limited queue may start beside what runs.
   private var rooms: [String: QueueRoom] {

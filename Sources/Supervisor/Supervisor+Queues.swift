@@ -83,6 +83,7 @@ extension Supervisor {
     facts.running = core.running.map { id, job in
       WaitFacts.Occupant(id: id, queue: job.queue, labels: job.labels)
     }
+    facts.ahead = standing.ahead
     facts.isDraining = core.isDraining
     facts.isStopping = core.isStopping
     facts.trouble = storageTrouble?.message

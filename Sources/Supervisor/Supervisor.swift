@@ -262,7 +262,7 @@ package actor Supervisor {
   }
 
   var isDraining: Bool { core.isDraining }
-  var busy: Int { core.busyWorkers }
+  var busy: Int { core.busy }
   var workerLimit: Int { core.workers }
 
   func drain() { apply(.drain) }

@@ -61,6 +61,13 @@ import Testing
     var facts = facts { $0.running = [occupant(3, queue: "other"), occupant(4, queue: "other")] }
     #expect(facts.why.reason == .workersBusy && facts.why.blockers == [JobID(3), JobID(4)])
     #expect(facts.why.detail == "2 of 2 workers are busy: jobs 3 and 4")
+    for (ahead, place) in [
+      (0, "; it is the next of queue mail"), (1, "; 1 job of queue mail goes before it"),
+      (1000, "; 1000 or more jobs of queue mail go before it"),
+    ] {
+      facts.ahead = ahead
+      #expect(facts.why.detail == "2 of 2 workers are busy: jobs 3 and 4" + place)
+    }
     facts.job.command = nil
     #expect(facts.why.reason == .noWorker && facts.why.remedy == "jobq work mail -- COMMAND")
     facts.limits.rate = Rate("30/m")
@@ -101,7 +108,7 @@ import Testing
       $0.file = "/etc/jobq/jobq.yaml"
       $0.running = [occupant(1)]
     }.why
-    #expect(why.remedy == "queues.mail.concurrency in /etc/jobq/jobq.yaml, and reload jobqd")
+    #expect(why.remedy == "change queues.mail.concurrency in /etc/jobq/jobq.yaml, and reload jobqd")
   }
 
   @Test("a limit that has room, another customer's job, and a leased job beside free workers hold nothing up")

@@ -246,4 +246,20 @@ import Testing
       #expect(standing.dependencies.map(\.id) == [held])
     }
   }
+
+  @Test("a queued job's standing tells how many of its queue go before it", arguments: Engine.all)
+  func ahead(_ engine: Engine) async throws {
+    try await engine.withStore { store in
+      let ids = try await store.enqueue(
+        [mail(nil, priority: -1), mail(nil), mail(nil), mail(nil, priority: 9), .command(queue: "other")], at: .start
+      ).map(\.id)
+      func ahead(_ id: JobID) async throws -> Int? { try await store.standing(of: id)?.ahead }
+      #expect(try await ahead(ids[0]) == 3)
+      #expect(try await ahead(ids[1]) == 1)
+      #expect(try await ahead(ids[2]) == 2)
+      #expect(try await ahead(ids[3]) == 0)
+      _ = try await store.enqueue((0..<1100).map { _ in mail(nil) }, at: .start)
+      #expect(try await ahead(ids[0]) == WaitFacts.countedAhead)
+    }
+  }
 }
