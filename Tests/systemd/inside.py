@@ -184,7 +184,8 @@ def _():
     assert show("ActiveState") == "inactive"
     assert os.path.exists("/run/jobq/jobq.sock")
     assert status()["pid"] == int(show("MainPID"))
-    assert show("ActiveState") == "active"
+    # Clients are answered a moment before the service says that it is ready.
+    until("the service is ready", lambda: show("ActiveState") == "active")
 
 
 @step("life", "a daemon that hangs is ended by the watchdog and comes back")
