@@ -22,7 +22,7 @@ SOURCES = Package.swift Sources Tests
 
 # What a build needs, and what the tests need beyond it (Debian's names).
 BUILD_PACKAGES = libsqlite3-dev pkg-config make
-TEST_PACKAGES = curl python3 tzdata procps systemd systemd-container
+TEST_PACKAGES = curl python3 tzdata procps systemd systemd-container zsh fish
 
 .NOTPARALLEL:
 .PHONY: build debug test unit-test systemd-test demo install uninstall bench bench-deps format lint deps build-deps clean help

@@ -14,6 +14,7 @@ enum Daemon {
     // Writing to a client that has gone is an error to be handled, not a reason to die. signal(7).
     signal(SIGPIPE, SIG_IGN)
     let log = DaemonLog(style: .detected(environment: launch.environment))
+    log.level = launch.configuration.logLevel
     let logger = log.logger("jobqd")
     let inherited = HostSettings.current()
     OpenFiles.raiseLimit()
@@ -52,12 +53,14 @@ private struct Parts: Sendable {
   let supervisor: Supervisor
   let server: ControlServer
   let notifier: Notifier
+  let log: DaemonLog
 
   init(
     _ launch: Launch, _ adopted: ListeningSocket?, _ store: SQLiteJobStore, _ inherited: HostSettings, _ log: DaemonLog
   ) async throws(StartError) {
     self.launch = launch
     self.store = store
+    self.log = log
     notifier = Notifier(path: launch.environment["NOTIFY_SOCKET"], logger: log.logger("systemd"))
     do {
       let logs = try LogDirectory(path: launch.places.stateDirectory + "/logs")
@@ -104,7 +107,7 @@ private struct Parts: Sendable {
     }
     let grace = launch.configuration.supervisor.shutdownGrace
     let lifecycle = Lifecycle(
-      supervisor: supervisor, notifier: notifier, logger: logger, file: launch.places.configuration)
+      supervisor: supervisor, notifier: notifier, log: log, logger: logger, file: launch.places.configuration)
     var services: [any Service] = [
       ServerService(server: server, logger: logger),
       SupervisorService(supervisor: supervisor, notifier: notifier, grace: grace),

@@ -9,6 +9,7 @@ import UnixSignals
 struct Lifecycle: Sendable {
   let supervisor: Supervisor
   let notifier: Notifier
+  let log: DaemonLog
   let logger: Logger
   let file: ConfigurationFile
 
@@ -46,6 +47,7 @@ struct Lifecycle: Sendable {
     do throws(ConfigurationError) {
       let loaded = try await file.reload()
       await supervisor.reconfigure(loaded.configuration.supervisor)
+      log.level = loaded.configuration.logLevel
       logger.notice("the configuration was reloaded", metadata: ["file": "\(file.path)"])
       await notifier.send(.ready, .status("ready"))
     } catch {

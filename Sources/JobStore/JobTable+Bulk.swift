@@ -71,7 +71,7 @@ extension JobTable {
     spec.labels = try relabel(id, spec.labels, by: edit.labels ?? [:])
     row.limitKey = try keyLabel(of: row.queue).flatMap { spec.labels[$0] }
 
-    try statements[.editJob].bind(row.queue).bind(row.priority).bind(row.limitKey).bind(id).run()
+    try statements[.editJob].bind(row.queue).bind(row.priority).bind(id).run()
     try statements[.editSpec].bind(spec.name).bind(spec.timeout).bind(spec.retries).bind(id).run()
     try move(row, from: old, at: moment)
     return try reader.job(row)

@@ -115,7 +115,7 @@ extension Query {
     case .removeLabel: "DELETE FROM labels WHERE job_id = ? AND key = ?"
 
     case .findQueue: "SELECT queue FROM jobs WHERE id = ?"
-    case .editJob: "UPDATE jobs SET queue = ?, priority = ?, limit_key = ? WHERE id = ?"
+    case .editJob: "UPDATE jobs SET queue = ?, priority = ? WHERE id = ?"
     case .editSpec: "UPDATE specs SET name = ?, timeout = ?, retries = ? WHERE job_id = ?"
 
     case .findUnique:

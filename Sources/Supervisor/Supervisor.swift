@@ -163,7 +163,10 @@ package actor Supervisor {
   // MARK: Events and actions
 
   func apply(_ event: SchedulerCore.Event) {
-    if case .changed(let changes) = event { counters.note(changes) }
+    if case .changed(let changes) = event {
+      counters.note(changes)
+      tell(changes)
+    }
     for action in core.handle(event) { perform(action) }
   }
 

@@ -1,5 +1,6 @@
 import JobModel
 import JobStore
+import Logging
 import Supervisor
 import Testing
 
@@ -196,6 +197,13 @@ struct ConfigurationTests {
     #expect(complaints(String(repeating: "[", count: 500_000)).count == 1)
     #expect(complaints(String(repeating: "- ", count: 500_000)).count == 1)
     #expect(complaints(String(repeating: "{a: ", count: 500_000)).count == 1)
+  }
+
+  @Test("the log's level is one of swift-log's")
+  func logLevel() throws {
+    #expect(try read("log_level: debug").logLevel == .debug)
+    #expect(try read("").logLevel == .info)
+    #expect(complaints("log_level: loud").first?.hasPrefix("f:1: log_level: \"trace\", \"debug\"") == true)
   }
 
   @Test("hooks are commands by outcome, and a queue's are said over them or taken away")

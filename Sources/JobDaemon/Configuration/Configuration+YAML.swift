@@ -27,6 +27,7 @@ extension Configuration {
   private mutating func read(_ root: inout Section) {
     root.read("workers", .integer(in: 1...10_000), into: &supervisor.workers)
     root.read("shutdown_grace", .span(upTo: .days(1)), into: &supervisor.shutdownGrace)
+    root.read("log_level", .choice, into: &logLevel)
     root.section("socket") { socket, _ in
       socket.read("path", .socketPath, into: &self.socket.path)
       socket.read("mode", .mode, into: &self.socket.mode)

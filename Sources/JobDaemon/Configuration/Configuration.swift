@@ -1,4 +1,5 @@
 package import JobModel
+package import Logging
 package import Supervisor
 
 /// What `jobq.yaml` says, with the built-in value of each key that it leaves out: jobq.yaml(5).
@@ -6,6 +7,8 @@ package struct Configuration: Sendable, Hashable {
   /// Workers, limits, defaults of jobs and retention: what the supervisor takes over, also at a reload.
   package var supervisor: SupervisorConfiguration
   package var socket = SocketSettings()
+  /// The least level that is logged.
+  package var logLevel = Logger.Level.info
   package var schedules: [String: ScheduleSettings] = [:]
 
   /// The built-in values.
