@@ -85,7 +85,7 @@ final class Writer {
   /// What the writer itself has to do next: to tell on of ends of which too many jobs had to be told at once. Nil while
   /// storage fails: the first request that goes through brings it up again.
   var ownRequest: WriteRequest? {
-    guard table.hasMoreToTell, !isFailing, !mustRepair, signals.damage == nil else { return nil }
+    guard table.hasMoreToTell, table.mostTold > 0, !isFailing, !mustRepair, signals.damage == nil else { return nil }
     return WriteRequest(isSynced: true) { table, _ in
       try table.tellMore()
       return {}

@@ -51,6 +51,8 @@ struct ConfigurationTests {
         default: {concurrency: 4}
         mail:
           concurrency: 2
+          retention: {failed: 2d, logs: forever, max_jobs: 500}
+        bulk: {retention: {succeeded: forever}}
       retention: {succeeded: 1d, failed: forever, cancelled: 0, logs: 12h, max_jobs: unlimited}
       """)
     var expected = SupervisorConfiguration(workers: 4, shutdownGrace: .seconds(90))
@@ -62,7 +64,11 @@ struct ConfigurationTests {
     expected.logMax = 64 << 10
     expected.queueLimits = ["default": 4, "mail": 2]
     expected.retention = RetentionPolicy(succeeded: .days(1), failed: nil, cancelled: .zero, maxJobs: nil)
+    expected.retention.queues["mail"] = RetentionPolicy(
+      succeeded: .days(1), failed: .days(2), cancelled: .zero, maxJobs: 500)
+    expected.retention.queues["bulk"] = RetentionPolicy(succeeded: nil, failed: nil, cancelled: .zero, maxJobs: nil)
     expected.logRetention = .hours(12)
+    expected.queueLogRetention = ["mail": nil]
     #expect(configuration.supervisor == expected)
     #expect(configuration.socket.path == "/run/jobq/other.sock")
     #expect(configuration.socket.mode == 0o666)
@@ -114,6 +120,10 @@ struct ConfigurationTests {
       (
         "queues: {.mail: {}}",
         "f:1: queues..mail: a queue's name (letters, digits and \". _ - : @\", not beginning with \".\" or \"-\") is expected"
+      ),
+      (
+        "queues: {a: {retention: {max_jobs: 0}}}",
+        "f:1: queues.a.retention.max_jobs: a whole number from 1 to 1000000000, or \"unlimited\" is expected, not \"0\""
       ),
       (
         "retention: {max_jobs: -1}",
