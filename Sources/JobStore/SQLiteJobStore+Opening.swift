@@ -35,13 +35,7 @@ extension SQLiteJobStore {
             let (writer, opened) = try openWriter(directory, bootID: bootID, mostTold: mostTold, signals)
             isAnswered = true
             continuation.resume(returning: .success(opened))
-            // What the last daemon put off is gone on with first.
-            func goOn() { if let request = writer.ownRequest { _ = writes.post(request) } }
-            goOn()
-            while let group = writes.takeAll() {
-              writer.commit(group)
-              goOn()
-            }
+            while let group = writes.takeAll(within: writer.patience) { writer.commit(group) }
             writer.close()
             // The lock is let go last, with the writer's connection closed.
             _ = consume writer
