@@ -59,7 +59,7 @@ extension JobService {
 
   // MARK: Pruning
 
-  /// Takes ended jobs, or their output alone, out now. A job on which a live one depends stays, with its output.
+  /// Takes ended jobs, or their output alone, out now. A job on which a live one depends stays.
   package func prune(_ request: PruneRequest) async throws(Problem) -> PruneReceipt {
     do throws(InvalidValue) { try request.check() } catch { throw Problem(error) }
     guard !request.isUnconditional else {
