@@ -20,6 +20,10 @@ extension ControlClient {
     try send(HTTPRequest("GET", "/v1/jobs/\(id)"), patience: patience)
   }
 
+  package func graph(_ id: JobID) throws(ClientError) -> [UInt8] {
+    try send(HTTPRequest("GET", "/v1/jobs/\(id)/graph"))
+  }
+
   package func jobs(_ filter: JobFilter) throws(ClientError) -> [UInt8] {
     var query: [(name: String, value: String)] = []
     if !filter.states.isEmpty {

@@ -21,6 +21,11 @@ enum JobRoutes {
       try await call.service.remove(try call.jobID())
       return .noContent
     },
+    Route(.GET, "/v1/jobs/{id}/graph") { call throws(Problem) in
+      let range = Int64(JobGraph.limits.lowerBound)...Int64(JobGraph.limits.upperBound)
+      let limit = try call.parameters { query throws(Problem) in try query.integer("limit", in: range) }
+      return try .json(try await call.service.graph(try call.jobID(), limit: limit.map { Int($0) } ?? 20))
+    },
     Route(.POST, "/v1/jobs/{id}/cancel") { call throws(Problem) in
       try call.noParameters()
       return try .json(try await call.service.cancel(try call.jobID(), viewer: call.viewer))

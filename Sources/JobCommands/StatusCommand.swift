@@ -22,7 +22,10 @@ struct StatusCommand: ParsableCommand {
     try forEach(try selection.resolve(client, states: Set(JobState.allCases))) { id in
       let body = try client.job(id)
       if common.json { return try Output.write(json: body) }
-      try Output.write((isFirst ? "" : "\n") + JobPageText.text(try ControlClient.decode(body), now: .now, terminal))
+      let graph: JobGraph = try ControlClient.decode(try client.graph(id))
+      try Output.write(
+        (isFirst ? "" : "\n") + JobPageText.text(try ControlClient.decode(body), now: .now, terminal)
+          + GraphText.text(graph, terminal))
       isFirst = false
     }
   }

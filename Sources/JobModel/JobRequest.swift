@@ -25,8 +25,10 @@ package struct JobRequest: Sendable, Hashable, Codable {
   package var noRetryOn: ExitCodes?
   package var onInterrupt: OnInterrupt?
   package var uniqueKey: String?
-  package var after: [JobID]?
-  package var afterAny: [JobID]?
+  package var after: [JobReference]?
+  package var afterAny: [JobReference]?
+  /// What other lines of the same body call it in their `after` and `after_any`. It is forgotten with the body.
+  package var ref: String?
   package var hold: Bool?
   package var splitOutput: Bool?
   /// The same id within 24 hours returns the same job, so that a client may ask again after a lost reply.
@@ -48,6 +50,7 @@ package struct JobRequest: Sendable, Hashable, Codable {
     case uniqueKey = "unique_key"
     case after
     case afterAny = "after_any"
+    case ref
     case hold
     case splitOutput = "split_output"
     case requestID = "request_id"
@@ -79,8 +82,9 @@ package struct JobRequest: Sendable, Hashable, Codable {
     noRetryOn = try c.decodeIfPresent(ExitCodes.self, forKey: .noRetryOn)
     onInterrupt = try c.decodeIfPresent(OnInterrupt.self, forKey: .onInterrupt)
     uniqueKey = try c.decodeIfPresent(String.self, forKey: .uniqueKey)
-    after = try c.decodeIfPresent([JobID].self, forKey: .after)
-    afterAny = try c.decodeIfPresent([JobID].self, forKey: .afterAny)
+    after = try c.decodeIfPresent([JobReference].self, forKey: .after)
+    afterAny = try c.decodeIfPresent([JobReference].self, forKey: .afterAny)
+    ref = try c.decodeIfPresent(String.self, forKey: .ref)
     hold = try c.decodeIfPresent(Bool.self, forKey: .hold)
     splitOutput = try c.decodeIfPresent(Bool.self, forKey: .splitOutput)
     requestID = try c.decodeIfPresent(String.self, forKey: .requestID)

@@ -24,7 +24,8 @@ package protocol JobStore: Sendable {
 
   /// Adds jobs, all or none. A job whose unique key a live job has, or whose request id was used within 24
   /// hours, is not added: the existing one answers, whatever else the new one would be. A job of which an
-  /// `after` dependency has already not succeeded is added as `cancelled`.
+  /// `after` dependency has already not succeeded is added as `cancelled`. Places that a spec depends on are those of
+  /// earlier specs of the call: whatever answered there, new or not.
   /// - Throws: `.unknownDependency` where `after` or `after_any` of one that would be added names a job that is
   ///   not there.
   func enqueue(_ specs: [JobSpec], at moment: Moment) async throws(StoreError) -> [Enqueued]
@@ -36,6 +37,8 @@ package protocol JobStore: Sendable {
   /// The job with its attempts, `env` unmasked; nil where there is none.
   func job(_ id: JobID) async throws(StoreError) -> Job?
   func jobs(_ filter: JobFilter) async throws(StoreError) -> JobPage
+  /// What it waits for and what waits for it, at most `limit` jobs of each; nil where there is none.
+  func graph(_ id: JobID, limit: Int) async throws(StoreError) -> JobGraph?
   /// What it has done since it was opened, and how large it is.
   func statistics() async throws(StoreError) -> StoreStatistics
   /// Every queue that has been used or set, with its counts and settings, by name; and the flag that pauses

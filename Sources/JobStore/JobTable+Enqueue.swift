@@ -10,7 +10,7 @@ extension JobTable {
     var answers: [Enqueued] = []
     answers.reserveCapacity(specs.count)
     for spec in specs {
-      switch try enqueue(spec, at: moment) {
+      switch try enqueue(spec, among: answers, at: moment) {
       case .existing(let id): answers.append(Enqueued(id: id, isNew: false))
       case .new(let row): answers.append(Enqueued(id: row.id, isNew: true))
       }
@@ -20,7 +20,7 @@ extension JobTable {
 
   /// Adds one job and gives it as it now is. A new one is not read back: its row and its spec are at hand.
   func enqueueOne(_ encoded: EncodedSpec, at moment: Moment) throws -> EnqueuedJob {
-    switch try enqueue(encoded, at: moment) {
+    switch try enqueue(encoded, among: [], at: moment) {
     case .new(let row): return EnqueuedJob(job: try Job(row, encoded.spec), isNew: true)
     case .existing(let id):
       // Live, or kept by its request's id as long as that is.
@@ -34,7 +34,8 @@ extension JobTable {
     case existing(JobID)
   }
 
-  private func enqueue(_ encoded: EncodedSpec, at moment: Moment) throws -> Answer {
+  /// - Parameter earlier: the answers to the jobs before it in the same call.
+  private func enqueue(_ encoded: EncodedSpec, among earlier: [Enqueued], at moment: Moment) throws -> Answer {
     let spec = encoded.spec
     if let request = spec.requestID {
       let since = Timestamp(milliseconds: moment.wall.milliseconds - Self.requestMemory.milliseconds)
@@ -47,7 +48,7 @@ extension JobTable {
       try remember(spec.requestID, live, at: moment)
       return .existing(live)
     }
-    let row = try insert(encoded, at: moment)
+    let row = try insert(encoded, among: earlier, at: moment)
     try remember(spec.requestID, row.id, at: moment)
     return .new(row)
   }
@@ -62,9 +63,9 @@ extension JobTable {
     try statements[.insertRequest].bind(request).bind(id).bind(moment.wall).run()
   }
 
-  private func insert(_ encoded: EncodedSpec, at moment: Moment) throws -> JobRow {
+  private func insert(_ encoded: EncodedSpec, among earlier: [Enqueued], at moment: Moment) throws -> JobRow {
     let spec = encoded.spec
-    let dependencies = encoded.dependencies
+    let dependencies = encoded.dependencies { earlier[$0].id }
     var row = JobRow(spec, at: moment)
     var isResolved: [Bool] = []
     var failed: (id: JobID, state: JobState)?

@@ -17,7 +17,7 @@ enum Query: Int, CaseIterable {
   case findState, findDependencies, findPending, insertDependency, findWaiting, findCancelledBy, findLiveDependent
   case resolveDependency, resolveDependencies, reopenDependency
   case noteUntold, nextUntold, forgetUntold
-  case findDependents, countDependents
+  case findDependents
   // Attempts
   case findAttempts, insertAttempt, endAttempt, noteProcess, noteUnkillable, findLeftovers, findStart
   // Claims and time
@@ -151,7 +151,6 @@ extension Query {
       """
     case .forgetUntold: "DELETE FROM untold WHERE job_id = ?"
     case .findDependents: "SELECT job_id, kind FROM dependencies WHERE depends_on = ? ORDER BY job_id LIMIT ?"
-    case .countDependents: "SELECT count(*) FROM dependencies WHERE depends_on = ?"
     case .findCancelledBy:
       """
       SELECT d.job_id FROM dependencies d CROSS JOIN jobs l \

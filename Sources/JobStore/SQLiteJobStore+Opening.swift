@@ -11,7 +11,8 @@ extension SQLiteJobStore {
   ///   - directory: made 0700 with the parents that are missing. The database is `jobq.db` in it, 0600.
   ///   - bootID: of this boot of the machine, /proc/sys/kernel/random/boot_id. Where it is not the one that the
   ///     database knows, what waits for a delay goes by the wall clock from now on.
-  ///   - mostTold: how many jobs one transaction tells of the ends of those that they wait for.
+  ///   - mostTold: how many jobs one transaction tells of the ends of those that they wait for; 0 leaves all of that to
+  ///     a later start.
   /// - Throws: `.refused` where the database may not be used, with its full path and what to do; nothing was
   ///   changed then. `.storage` where the disk is full or fails.
   package static func open(directory: String, bootID: String = SQLiteJobStore.bootID(), mostTold: Int = 1000)
@@ -34,13 +35,7 @@ extension SQLiteJobStore {
             let (writer, opened) = try openWriter(directory, bootID: bootID, mostTold: mostTold, signals)
             isAnswered = true
             continuation.resume(returning: .success(opened))
-            // What the last daemon put off is gone on with first.
-            func goOn() { if let request = writer.ownRequest { _ = writes.post(request) } }
-            goOn()
-            while let group = writes.takeAll() {
-              writer.commit(group)
-              goOn()
-            }
+            while let group = writes.takeAll(within: writer.patience) { writer.commit(group) }
             writer.close()
             // The lock is let go last, with the writer's connection closed.
             _ = consume writer

@@ -157,6 +157,10 @@ extension SQLiteJobStore {
     try await write { table, _ in try table.edit(id, edit, at: moment) }
   }
 
+  package func graph(_ id: JobID, limit: Int) async throws(StoreError) -> JobGraph? {
+    try await read { try $0.graph(id, limit: limit) }
+  }
+
   package func ids(_ filter: JobFilter) async throws(StoreError) -> [JobID] {
     try await read { try $0.ids(filter, limit: filter.limit) }
   }

@@ -72,10 +72,14 @@ final class Writer {
   }
 
   /// Does a group of requests, in order within each transaction, and tells each what became of it.
-  func commit(_ group: [WriteRequest]) {
+  func commit(_ requests: [WriteRequest]) {
+    let group = owesTelling ? requests + [Self.tellMore] : requests
     if let damage = signals.damage { return Self.fail(group, damage) }
     if mustRepair {
-      do { try repair() } catch { return Self.fail(group, note(error)) }
+      do { try repair() } catch {
+        isFailing = true
+        return Self.fail(group, note(error))
+      }
     }
     let deferred = transact(group.filter { !$0.isSynced }, .normal)
     let synced = deferred + group.filter(\.isSynced)
@@ -84,15 +88,20 @@ final class Writer {
     checkpointIfDue()
   }
 
-  /// What the writer itself has to do next: to tell on of ends of which too many jobs had to be told at once. Nil while
-  /// storage fails: the first request that goes through brings it up again.
-  var ownRequest: WriteRequest? {
-    guard table.hasMoreToTell, !isFailing, !mustRepair, signals.damage == nil else { return nil }
-    return WriteRequest(isSynced: true) { table, _ in
-      try table.tellMore()
-      return {}
-    } fail: { _ in
-    }
+  /// How long to wait for requests before `commit` is called without any: not at all where ends are still to be told, a
+  /// second where that failed. Nil: for as long as there are none.
+  var patience: Duration? {
+    guard owesTelling, signals.damage == nil else { return nil }
+    return isFailing ? .seconds(1) : .zero
+  }
+
+  private var owesTelling: Bool { table.hasMoreToTell && table.mostTold > 0 }
+
+  /// The writer's own: to tell on of ends of which too many jobs had to be told at once.
+  private static let tellMore = WriteRequest(isSynced: true) { table, _ in
+    try table.tellMore()
+    return {}
+  } fail: { _ in
   }
 
   /// Marks the stop as clean, empties the WAL into the database and syncs it.

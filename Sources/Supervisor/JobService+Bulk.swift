@@ -59,16 +59,12 @@ extension JobService {
 
   // MARK: Pruning
 
-  /// Takes ended jobs, or their output alone, out now. A job on which a live one depends stays, with its output.
+  /// Takes ended jobs, or their output alone, out now. A job on which a live one depends stays.
   package func prune(_ request: PruneRequest) async throws(Problem) -> PruneReceipt {
     do throws(InvalidValue) { try request.check() } catch { throw Problem(error) }
     guard !request.isUnconditional else {
-      do throws(StoreError) {
-        let removed = try await supervisor.pruneNow()
-        return PruneReceipt(matched: removed, removed: removed)
-      } catch {
-        throw Problem(error)
-      }
+      let removed = try await asking { _ throws(StoreError) in try await supervisor.pruneNow() }
+      return PruneReceipt(matched: removed, removed: removed)
     }
     let end = now.wall.milliseconds - (request.olderThan ?? .zero).milliseconds
     let filter = EndedFilter(

@@ -25,12 +25,26 @@ package struct JobService: Sendable {
   /// Adds the jobs, all or none, and answers in their order.
   package func enqueue(_ requests: [JobRequest], by submitter: Submitter?) async throws(Problem) -> [Enqueued] {
     let specs = try await accepted(requests, by: submitter)
-    return try await asking { store throws(StoreError) in try await store.enqueue(specs, at: now) }
+    let graph: RequestGraph?
+    do throws(RequestGraph.Flaw) {
+      graph = try RequestGraph(requests)
+    } catch {
+      var problem = Problem(error.value)
+      problem.line = error.index + 1
+      throw problem
+    }
+    guard let graph else {
+      return try await asking { store throws(StoreError) in try await store.enqueue(specs, at: now) }
+    }
+    let sorted = graph.sorted(specs)
+    let answers = try await asking { store throws(StoreError) in try await store.enqueue(sorted, at: now) }
+    return zip(graph.order, answers).sorted { $0.0 < $1.0 }.map(\.1)
   }
 
   /// Adds one job and answers with it, as the submitter may see it and as the commit left it.
   package func enqueueOne(_ request: JobRequest, by submitter: Submitter?) async throws(Problem) -> EnqueuedJob {
     let spec = try await accepted([request], by: submitter)[0]
+    do throws(RequestGraph.Flaw) { _ = try RequestGraph([request]) } catch { throw Problem(error.value) }
     var added = try await asking { store throws(StoreError) in try await store.enqueueOne(spec, at: now) }
     added.job = added.job.visible(to: submitter?.uid)
     return added
@@ -77,6 +91,13 @@ package struct JobService: Sendable {
     var page = try await asking { store throws(StoreError) in try await store.jobs(filter) }
     page.jobs = page.jobs.map { $0.visible(to: viewer) }
     return page
+  }
+
+  /// What a job waits for and what waits for it, at most `limit` jobs of each.
+  package func graph(_ id: JobID, limit: Int) async throws(Problem) -> JobGraph {
+    let graph = try await asking { store throws(StoreError) in try await store.graph(id, limit: limit) }
+    guard let graph else { throw .noSuchJob(id) }
+    return graph
   }
 
   package func cancel(_ id: JobID, viewer: UInt32?) async throws(Problem) -> Job {

@@ -39,6 +39,9 @@ import Yams
       ("JobEdit", JobEdit.CodingKeys.allCases.map(\.rawValue)),
       ("BulkRequest", BulkRequest.CodingKeys.allCases.map(\.rawValue)),
       ("BulkReport", BulkReport.CodingKeys.allCases.map(\.rawValue)),
+      ("JobGraph", JobGraph.CodingKeys.allCases.map(\.rawValue)),
+      ("GraphSide", JobGraph.Side.CodingKeys.allCases.map(\.rawValue)),
+      ("GraphNode", JobGraph.Node.CodingKeys.allCases.map(\.rawValue)),
       ("PruneRequest", PruneRequest.CodingKeys.allCases.map(\.rawValue)),
       ("PruneReceipt", PruneReceipt.CodingKeys.allCases.map(\.rawValue)),
     ] {

@@ -118,6 +118,35 @@ struct SelectionTests {
     }
   }
 
+  /// Runs jobq on a terminal of its own, by script(1), and types `answer`.
+  private func onTerminal(_ daemon: TestDaemon, _ words: String, answer: String) async throws -> Finished {
+    try await Child(
+      "/usr/bin/script", ["-qec", "\(Programs.jobq) \(words)", "/dev/null"],
+      environment: ["PATH": "/usr/bin:/bin", "HOME": "/root", "JOBQ_SOCKET": daemon.socket, "SHELL": "/bin/sh"],
+      input: answer
+    ).wait()
+  }
+
+  @Test("on a terminal a verb that means more than ten jobs asks first, unless it is told not to")
+  func confirmation() async throws {
+    try await TestDaemon.run { daemon in
+      for _ in 0..<11 { _ = try await daemon.enqueue("--hold", "-q", "many", "true") }
+      _ = try await daemon.enqueue("--hold", "-q", "few", "true")
+      let no = try await onTerminal(daemon, "cancel --queue many", answer: "n\n")
+      #expect(
+        no.status == 1 && no.out.contains("cancel 11 jobs? [y/N]") && no.out.contains("nothing was changed"), "\(no)")
+      #expect(try await counts(daemon)["held"] == 12)
+      let few = try await onTerminal(daemon, "cancel --queue few", answer: "")
+      #expect(few.status == 0 && !few.out.contains("[y/N]"), "\(few)")
+      let named = try await onTerminal(daemon, "release 1,2,3,4,5,6,7,8,9,10,11", answer: "\n")
+      #expect(named.status == 1 && named.out.contains("release 11 jobs? [y/N]"), "\(named)")
+      let yes = try await onTerminal(daemon, "cancel --queue many", answer: "y\n")
+      #expect(yes.status == 0 && yes.out.contains("11 jobs cancelled"), "\(yes)")
+      let told = try await onTerminal(daemon, "remove --queue many --yes", answer: "")
+      #expect(told.status == 0 && told.out.contains("11 jobs removed") && !told.out.contains("[y/N]"), "\(told)")
+    }
+  }
+
   @Test("prune takes out what is named, rows or output alone, and never what a live job depends on")
   func prune() async throws {
     try await TestDaemon.run { daemon in

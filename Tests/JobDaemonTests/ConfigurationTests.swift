@@ -55,6 +55,8 @@ struct ConfigurationTests {
           rate: 30/m
           priority: -5
           per_key: {label: customer, concurrency: 1}
+          retention: {failed: 2d, logs: forever, max_jobs: 500}
+        bulk: {retention: {succeeded: forever}}
       retention: {succeeded: 1d, failed: forever, cancelled: 0, logs: 12h, max_jobs: unlimited}
       """)
     var expected = SupervisorConfiguration(workers: 4, shutdownGrace: .seconds(90))
@@ -70,7 +72,11 @@ struct ConfigurationTests {
         concurrency: 2, rate: Rate("30/m"), perKey: KeyLimit(label: "customer", concurrency: 1), priority: -5),
     ]
     expected.retention = RetentionPolicy(succeeded: .days(1), failed: nil, cancelled: .zero, maxJobs: nil)
+    expected.retention.queues["mail"] = RetentionPolicy(
+      succeeded: .days(1), failed: .days(2), cancelled: .zero, maxJobs: 500)
+    expected.retention.queues["bulk"] = RetentionPolicy(succeeded: nil, failed: nil, cancelled: .zero, maxJobs: nil)
     expected.logRetention = .hours(12)
+    expected.queueLogRetention = ["mail": nil]
     #expect(configuration.supervisor == expected)
     #expect(configuration.socket.path == "/run/jobq/other.sock")
     #expect(configuration.socket.mode == 0o666)
@@ -122,6 +128,10 @@ struct ConfigurationTests {
       (
         "queues: {.mail: {}}",
         "f:1: queues..mail: a queue's name (letters, digits and \". _ - : @\", not beginning with \".\" or \"-\") is expected"
+      ),
+      (
+        "queues: {a: {retention: {max_jobs: 0}}}",
+        "f:1: queues.a.retention.max_jobs: a whole number from 1 to 1000000000, or \"unlimited\" is expected, not \"0\""
       ),
       (
         "retention: {max_jobs: -1}",
