@@ -18,7 +18,7 @@ package struct JobService: Sendable {
   }
 
   private var store: any JobStore { supervisor.store }
-  private var now: Moment { supervisor.time.now() }
+  var now: Moment { supervisor.time.now() }
 
   // MARK: Jobs
 
@@ -56,7 +56,7 @@ package struct JobService: Sendable {
 
   /// A directory that is there but that jobs cannot enter is a mistake that the person at the prompt can mend:
   /// said now, not at the start.
-  private func refuseClosedDirectories(_ specs: [JobSpec]) async throws(Problem) {
+  func refuseClosedDirectories(_ specs: [JobSpec]) async throws(Problem) {
     let directories = Set(specs.compactMap(\.cwd))
     guard !directories.isEmpty else { return }
     if let closed = await DirectoryAccess.firstClosed(of: directories) {
@@ -236,7 +236,7 @@ package struct JobService: Sendable {
   // MARK: Errors
 
   /// Asks the store, and says its refusals in the words of the API.
-  private func asking<Value>(_ question: (any JobStore) async throws(StoreError) -> Value) async throws(Problem)
+  func asking<Value>(_ question: (any JobStore) async throws(StoreError) -> Value) async throws(Problem)
     -> Value
   {
     do throws(StoreError) {
@@ -254,6 +254,8 @@ extension Problem {
     switch error.code {
     case .noSuchJob: self.init(.notFound, error.message)
     case .wrongState, .hasDependents, .uniqueKeyTaken, .staleAttempt: self.init(.wrongState, error.message)
+    case .noSuchSchedule: self.init(.notFound, error.message)
+    case .scheduleTaken: self.init(.wrongState, error.message)
     case .unknownDependency: self.init(.invalidValue, error.message, field: "after")
     case .storage: self.init(.storage, error.message)
     case .refused, .closed: self.init(.notReady, error.message)

@@ -34,15 +34,21 @@ import Yams
       ("Attempt", Attempt.CodingKeys.allCases.map(\.rawValue)),
       ("Queue", QueueInfo.CodingKeys.allCases.map(\.rawValue)),
       ("QueuePatch", QueuePatch.CodingKeys.allCases.map(\.rawValue)),
+      ("ScheduleRequest", ScheduleRequest.CodingKeys.allCases.map(\.rawValue)),
+      ("Schedule", ScheduleInfo.CodingKeys.allCases.map(\.rawValue)),
+      ("ScheduleRun", ScheduleRun.CodingKeys.allCases.map(\.rawValue)),
     ] {
       let properties = try #require(schemas[name]?["properties"] as? [String: Any])
       #expect(Set(properties.keys) == Set(fields), "\(name)")
       // What a reply shows is always there; a request may leave all out.
       let required = schemas[name]?["required"] as? [String] ?? []
-      #expect(Set(required) == Set(["JobRequest", "QueuePatch"].contains(name) ? [] : fields), "\(name)")
+      #expect(
+        Set(required) == Set(["JobRequest", "QueuePatch", "ScheduleRequest"].contains(name) ? [] : fields), "\(name)")
     }
     for (name, words) in [
       ("State", JobState.allCases.map(\.rawValue)), ("Outcome", Outcome.allCases.map(\.rawValue)),
+      ("MissedPolicy", MissedPolicy.allCases.map(\.rawValue)),
+      ("OverlapPolicy", OverlapPolicy.allCases.map(\.rawValue)),
     ] {
       #expect(schemas[name]?["enum"] as? [String] == words, "\(name)")
     }

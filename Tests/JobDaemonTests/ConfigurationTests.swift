@@ -200,18 +200,6 @@ struct ConfigurationTests {
         == ["f:1: queues.m.rate: a rate such as 30/m (per s, m, h or d) is expected, not \"30/x\""])
     #expect(complaints("queues: {m: {per_key: {label: c, concurrency: 1}}}") == ["f:1: queues.m.per_key: \(not)"])
     #expect(complaints("hooks: {failed: [/bin/page]}") == ["f:1: hooks: \(not)"])
-    #expect(complaints("schedules: {n: {cron: '@daily', command: [x]}}") == ["f:1: schedules: \(not)"])
-    #expect(
-      complaints("schedules: {n: {cron: '0 0 31 2 *', command: [x]}}").first?
-        .hasPrefix(
-          "f:1: schedules.n.cron: a cron expression such as \"15 3 * * *\" or @daily is expected, not \"0 0 31 2 *\": ")
-        == true)
-    #expect(
-      complaints("schedules: {n: {cron: '@daily', missed: yes}}") == [
-        "f:1: schedules.n.command: is missing",
-        "f:1: schedules.n.missed: \"skip\", \"once\" or \"all\" is expected, not \"yes\"",
-        "f:1: schedules: \(not)",
-      ])
   }
 
   @Test("a rate is a count for a second, minute, hour or day")

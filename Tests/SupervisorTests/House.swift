@@ -10,17 +10,19 @@ struct House {
   let directory: String
   let store: SQLiteJobStore
   let runner: ProcessRunner
-  let time: SystemTime
+  let time: any TimeSource
   let supervisor: Supervisor
   let service: JobService
 
   /// Opens the house, hands it to `body` while the supervisor runs, and stops it.
   static func with(
     workers: Int = 2, grace: TimeSpan = .milliseconds(200), directory given: String? = nil,
+    time: (any TimeSource)? = nil, schedules: [TimedSchedule] = [],
     _ body: (House) async throws -> Void
   ) async throws {
     let directory = given ?? NSTemporaryDirectory() + "jobq-house-\(UUID().uuidString.prefix(8))"
-    let house = try await House(directory: directory, workers: workers, grace: grace)
+    let house = try await House(
+      directory: directory, workers: workers, grace: grace, time: time, schedules: schedules)
     do {
       try await house.supervisor.recover()
       async let running: Void = house.supervisor.run()
@@ -34,7 +36,9 @@ struct House {
     if given == nil { try? FileManager.default.removeItem(atPath: directory) }
   }
 
-  private init(directory: String, workers: Int, grace: TimeSpan) async throws {
+  private init(
+    directory: String, workers: Int, grace: TimeSpan, time given: (any TimeSource)?, schedules: [TimedSchedule]
+  ) async throws {
     self.directory = directory
     store = try await SQLiteJobStore.open(directory: directory)
     let logs = try LogDirectory(path: directory + "/logs")
@@ -42,11 +46,18 @@ struct House {
     var options = ProcessRunner.Options(storeIdentity: store.identity, logs: logs)
     options.reapsOrphans = false
     runner = try ProcessRunner(options)
-    time = try SystemTime()
-    try time.start()
+    if let given {
+      time = given
+    } else {
+      let system = try SystemTime()
+      try system.start()
+      time = system
+    }
+    var configuration = SupervisorConfiguration(workers: workers, shutdownGrace: grace)
+    configuration.schedules = schedules
     supervisor = Supervisor(
       store: store, runner: runner, time: time,
-      configuration: SupervisorConfiguration(workers: workers, shutdownGrace: grace),
+      configuration: configuration,
       runAs: RunAs(user: "root", home: "/", shell: "/bin/sh", socket: directory + "/none.sock"), epoch: "test",
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     service = JobService(supervisor: supervisor, pid: 1)
@@ -55,7 +66,7 @@ struct House {
   private func close() async {
     await store.close()
     await runner.shutdown()
-    time.stop()
+    (time as? SystemTime)?.stop()
   }
 
   /// Enqueues one shell command.

@@ -3,14 +3,13 @@ package import Supervisor
 
 /// What `jobq.yaml` says, with the built-in value of each key that it leaves out: jobq.yaml(5).
 package struct Configuration: Sendable, Hashable {
-  /// Workers, limits, defaults of jobs and retention: what the supervisor takes over, also at a reload.
+  /// Workers, limits, defaults of jobs, schedules and retention: what the supervisor takes over, also at a reload.
   package var supervisor: SupervisorConfiguration
   package var socket = SocketSettings()
   /// How many jobs of a queue may start in a time.
   package var rates: [String: Rate] = [:]
   /// How many jobs of a queue with the same value of a label may run at once.
   package var keyLimits: [String: KeyLimit] = [:]
-  package var schedules: [String: ScheduleSettings] = [:]
   /// A command for each outcome, which gets the job as one line of JSON.
   package var hooks: [Outcome: [String]] = [:]
 
@@ -21,9 +20,9 @@ package struct Configuration: Sendable, Hashable {
   }
 
   /// Keys that are read and checked but whose feature this version does not have. A file that has one is
-  /// refused: a limit or a schedule that
-  /// is silently not kept is worse than none.
-  static let notYet: Set<String> = ["queues.*.rate", "queues.*.per_key", "schedules", "hooks"]
+  /// refused: a limit that is silently not kept is
+  /// worse than none.
+  static let notYet: Set<String> = ["queues.*.rate", "queues.*.per_key", "hooks"]
 }
 
 /// Where the daemon listens, and who may connect.
@@ -57,22 +56,4 @@ package struct Rate: Sendable, Hashable, CustomStringConvertible {
 package struct KeyLimit: Sendable, Hashable {
   package var label: String
   package var concurrency: Int
-}
-
-package struct ScheduleSettings: Sendable, Hashable {
-  /// What becomes of due times that passed while the daemon was down or the host slept.
-  package enum Missed: String, CaseIterable, Sendable { case skip, once, all }
-  /// What a due time does while the job of the one before has not ended.
-  package enum Overlap: String, CaseIterable, Sendable {
-    case skip, queue
-    case cancelPrevious = "cancel-previous"
-  }
-
-  package var cron: CronExpression
-  /// A name of the tz database; nil is the host's zone.
-  package var timezone: String?
-  package var missed = Missed.once
-  package var overlap = Overlap.skip
-  package var queue: String?
-  package var command: [String]
 }
