@@ -52,10 +52,27 @@ package struct ScheduleDefinition: Sendable, Hashable {
 
   package static let localZone = "local"
 
-  /// The job that a due time gives. It has the schedule's name where the request has none.
+  /// The job that a due time gives. It has the schedule's name where the request has none, and a command finds it in
+  /// `JOBQ_SCHEDULE`.
   package func spec(defaults: JobDefaults) throws(InvalidValue) -> JobSpec {
     var spec = try job.checked(defaults: defaults, submittedBy: submittedBy)
     spec.name = spec.name ?? name
+    if case .command = spec.work { spec.env["JOBQ_SCHEDULE"] = name }
+    return spec
+  }
+}
+
+extension Limits {
+  /// So many are kept: jobqd has all of them in memory, each with its job.
+  package static let schedules = 1000
+}
+
+extension JobSpec {
+  /// The same, for one due time: a command finds it in `JOBQ_DUE_AT`, since it may start much later.
+  package func forDue(at time: Timestamp, delay: TimeSpan) -> JobSpec {
+    var spec = self
+    if delay > .zero { spec.start = .delay(delay) }
+    if case .command = spec.work { spec.env["JOBQ_DUE_AT"] = time.rfc3339 }
     return spec
   }
 }

@@ -11,6 +11,10 @@ extension JobReader {
     try statements[.schedule].bind(name).first { row throws(SQLiteError) in try StoredSchedule(row) }
   }
 
+  func scheduleCount() throws(SQLiteError) -> Int {
+    try statements[.scheduleCount].first { row throws(SQLiteError) in try row.read() } ?? 0
+  }
+
   func runs(ofSchedule name: String, limit: Int) throws(SQLiteError) -> [ScheduleRun] {
     try statements[.scheduleRuns].bind(name).bind(limit).all { row throws(SQLiteError) in try ScheduleRun(row) }
   }

@@ -31,7 +31,7 @@ extension JobTable {
       case .skip: (run.result, run.jobID) = (.skipped, live.last)
       case .enqueue:
         let delay = TimeSpan.milliseconds(Int64(Double(definition.jitter.milliseconds) * random()))
-        let added = try enqueue(spec, after: delay, at: moment)
+        let added = try enqueue([EncodedSpec(spec.forDue(at: step.due, delay: delay))], at: moment)[0]
         // Where a live job has the unique key, that one is in the way.
         (run.result, run.jobID) = (added.isNew ? .enqueued : .skipped, added.id)
         live.append(added.id)
@@ -56,12 +56,6 @@ extension JobTable {
   }
 
   // MARK: Parts
-
-  private func enqueue(_ spec: JobSpec, after delay: TimeSpan, at moment: Moment) throws -> Enqueued {
-    var spec = spec
-    if delay > .zero { spec.start = .delay(delay) }
-    return try enqueue([EncodedSpec(spec)], at: moment)[0]
-  }
 
   private func isRecorded(_ due: Timestamp, ofSchedule name: String) throws(SQLiteError) -> Bool {
     try statements[.findScheduleRun].bind(name).bind(due).first { _ in true } ?? false

@@ -16,6 +16,8 @@ extension JobTable {
     if let old {
       guard old.definition.source != .file else { throw StoreError.scheduleOfFile(old.name) }
       guard isReplacing else { throw StoreError.scheduleTaken(old.name) }
+    } else if try reader.scheduleCount() >= Limits.schedules {
+      throw StoreError.tooManySchedules
     }
     return (try put(schedule, template: template, over: old, paused: paused, at: moment), isNew: old == nil)
   }
@@ -114,6 +116,9 @@ extension StoreError {
   static func scheduleTaken(_ name: String) -> StoreError {
     StoreError(.scheduleTaken(name), "there is a schedule \"\(name)\" already; remove it first, or replace it")
   }
+
+  static let tooManySchedules = StoreError(
+    .tooManySchedules, "there are \(Limits.schedules) schedules, and that is as many as there can be; remove one first")
 
   static func scheduleOfFile(_ name: String) -> StoreError {
     StoreError(

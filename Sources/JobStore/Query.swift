@@ -26,7 +26,7 @@ enum Query: Int, CaseIterable {
   // Retention
   case total, expired, oldestEnded, freePages, pages, shrink
   // Schedules
-  case schedules, schedule, putSchedule, advanceSchedule, removeSchedule, nextScheduleRevision
+  case schedules, schedule, scheduleCount, putSchedule, advanceSchedule, removeSchedule, nextScheduleRevision
   case scheduleRuns, findScheduleRun, insertScheduleRun, openScheduleRuns, closeScheduleRun, closeScheduleRuns
   case pruneScheduleRuns
 }
@@ -236,6 +236,7 @@ extension Query {
 
     case .schedules: "SELECT \(Self.scheduleColumns) FROM schedules ORDER BY name"
     case .schedule: "SELECT \(Self.scheduleColumns) FROM schedules WHERE name = ?"
+    case .scheduleCount: "SELECT count(*) FROM schedules"
     // Not INSERT OR REPLACE, which would take the facts with the row.
     case .putSchedule:
       """

@@ -14,7 +14,8 @@ package protocol ScheduleStore: Sendable {
   /// Adds a schedule, or changes the one of that name. What was due of it stays dealt with; its next due time is found
   /// anew, after the moment and after the newest that was dealt with, where its expression or zone is another.
   /// - Parameter paused: nil leaves it as it is, and a new one not paused.
-  /// - Throws: `.scheduleTaken` where there is one that the configuration file made, or any and not `isReplacing`.
+  /// - Throws: `.scheduleTaken` where there is one that the configuration file made, or any and not `isReplacing`;
+  ///   `.tooManySchedules` where it would be one more than `Limits.schedules`.
   func add(_ schedule: TimedSchedule, isReplacing: Bool, paused: Bool?, at moment: Moment) async throws(StoreError)
     -> (StoredSchedule, isNew: Bool)
   /// Makes the schedules of the configuration file these: one that is there under the same name, of whatever source,
@@ -36,7 +37,7 @@ package protocol ScheduleStore: Sendable {
   ///
   /// Nil, and nothing is done, where the schedule is not what `revision` says any more, or nothing is due.
   /// - Parameters:
-  ///   - spec: of each job, but for its delay.
+  ///   - spec: of each job, but for what `forDue` makes of it.
   ///   - since: see `SchedulePlan.init`.
   ///   - random: draws from 0..<1, for the jitter. Called on the store's thread.
   func runDue(

@@ -255,7 +255,7 @@ extension Problem {
     case .noSuchJob: self.init(.notFound, error.message)
     case .wrongState, .hasDependents, .uniqueKeyTaken, .staleAttempt: self.init(.wrongState, error.message)
     case .noSuchSchedule: self.init(.notFound, error.message)
-    case .scheduleTaken: self.init(.wrongState, error.message)
+    case .scheduleTaken, .tooManySchedules: self.init(.wrongState, error.message)
     case .unknownDependency: self.init(.invalidValue, error.message, field: "after")
     case .storage: self.init(.storage, error.message)
     case .refused, .closed: self.init(.notReady, error.message)

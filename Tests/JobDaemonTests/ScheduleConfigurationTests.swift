@@ -62,7 +62,7 @@ struct ScheduleConfigurationTests {
     #expect(other.missed == .once && other.overlap == .skip)
     let spec = try other.spec(defaults: configuration.supervisor.defaults)
     #expect(spec.queue == "slow" && spec.name == "the other" && spec.labels == ["a": "b"] && spec.priority == -5)
-    #expect(spec.cwd == "/tmp" && spec.env == ["K": "1"] && spec.umask == 0o077 && spec.timeout == .hours(1))
+    #expect(spec.cwd == "/tmp" && spec.env["K"] == "1" && spec.umask == 0o077 && spec.timeout == .hours(1))
     #expect(spec.killGrace == .seconds(1) && spec.retries == 3 && spec.onInterrupt == .hold && spec.splitOutput)
     #expect(spec.backoff == Backoff(kind: .fixed, base: .seconds(9), max: .minutes(10), jitter: 0.2))
     #expect(spec.retryOn?.description == "1,75" && spec.noRetryOn?.description == "2" && spec.uniqueKey == "k")

@@ -127,7 +127,8 @@ import Testing
       #expect(try await store.schedule("tick") == report.schedule)
       #expect(try await store.runs(ofSchedule: "tick", limit: 10) == [fact])
       let found = try await store.found(job)
-      #expect(found.state == .queued && found.name == "tick" && found.env == ["K": "V"])
+      #expect(found.state == .queued && found.name == "tick" && found.env["K"] == "V")
+      #expect(found.env["JOBQ_SCHEDULE"] == "tick" && found.env["JOBQ_DUE_AT"] == (Moment.start + 60).wall.rfc3339)
       #expect(found.submittedBy == Submitter(uid: 3, pid: 4))
       #expect(try await run(store, at: .start + 60) == nil)
     }

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import JobModel
 import JobStore
 import Supervisor
@@ -62,12 +63,12 @@ struct ScheduleTests {
         house,
         request {
           $0.job?.hold = nil
-          $0.job?.command = ["sh", "-c", "echo of a schedule"]
+          $0.job?.command = ["sh", "-c", "echo $JOBQ_SCHEDULE $JOBQ_DUE_AT"]
         })
       await time.pass(to: at(60), next: at(120))
       let id = try #require(try await house.service.schedule("tick", runs: 1, viewer: 0).runs.first?.jobID)
       #expect(try await house.end(of: id).state == .succeeded)
-      #expect(try await house.log(id) == "of a schedule\n")
+      #expect(try await house.log(id) == "tick 2026-11-24T00:01:00.000Z\n")
     }
   }
 
@@ -211,6 +212,45 @@ struct ScheduleTests {
       #expect(schedules.map(\.nextDueAt) == [at(360), at(1200), at(1800)])
       await time.pass(to: at(360), next: at(660))
       #expect(try await house.service.schedule("b", runs: 9, viewer: 0).runs.count == 2)
+    }
+  }
+
+  @Test(
+    "what is due while the disk is full is dealt with once there is space, and neither lost nor doubled",
+    .enabled(if: getuid() == 0))
+  func fullDisk() async throws {
+    let directory = NSTemporaryDirectory() + "jobq-schedules-\(UUID().uuidString.prefix(8))"
+    mkdir(directory, 0o700)
+    guard mount("tmpfs", directory, "tmpfs", 0, "size=4m,mode=700") == 0 else { return }
+    defer {
+      umount2(directory, Int32(MNT_DETACH))
+      rmdir(directory)
+    }
+    let time = ManualTime(Self.start)
+    try await House.with(directory: directory, time: time) { house in
+      // Too large for what is left of the disk, once that is full.
+      try await add(
+        house,
+        request {
+          $0.missed = .all
+          $0.job?.stdin = String(repeating: "x", count: 50_000)
+        })
+      await time.pass(to: at(60), next: at(120))
+      let ballast = directory + "/ballast"
+      let descriptor = open(ballast, O_CREAT | O_WRONLY, 0o600)
+      let block = [UInt8](repeating: 0, count: 4096)
+      while write(descriptor, block, block.count) > 0 {}
+      close(descriptor)
+      time.set(at(120))
+      // The trouble is told by the same step that leaves the schedule for later.
+      while try await house.service.status().storage.state == "ok" { await Task.yield() }
+      time.set(at(180))
+      #expect(try await facts(house) == "e")
+      unlink(ballast)
+      await time.armed(for: at(240))
+      #expect(try await facts(house) == "eee")
+      #expect(try await house.store.overview().counts.total == 3)
+      #expect(try await house.service.status().storage.state == "ok")
     }
   }
 
