@@ -45,13 +45,19 @@ package struct ScheduleBook: Sendable {
     for (schedule, zone) in schedules { put(schedule, zone: zone) }
   }
 
+  /// Those, by name, for which a later time than this has come already: the clock is behind, or was ahead. They wait for
+  /// their next due time all the same.
+  package func ahead(of time: Timestamp) -> [String] {
+    entries.filter { !$0.value.schedule.paused && ($0.value.schedule.lastDue ?? time) > time }.keys.sorted()
+  }
+
   // MARK: What is due
 
   /// Due times are looked after from here on: those before have been missed.
   package mutating func begin(at time: Timestamp) { since = time }
 
-  /// The bound between what has been missed and what is on time, for a look at `time`. A clock that was set back takes
-  /// it along: what is due after that is on time.
+  /// The bound between what has been missed and what is on time, for a look at `time`. A clock that was set back beyond
+  /// it takes it along: what is due after that is on time.
   package mutating func since(at time: Timestamp) -> Timestamp {
     let bound = min(since ?? time, time)
     since = bound

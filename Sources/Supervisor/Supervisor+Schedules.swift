@@ -52,7 +52,14 @@ extension Supervisor {
 
   /// Looks after due times from here on, at the start and after a drain.
   func beginSchedules() {
-    schedules.begin(at: time.now().wall)
+    let now = time.now().wall
+    schedules.begin(at: now)
+    let ahead = schedules.ahead(of: now)
+    if !ahead.isEmpty {
+      logger.warning(
+        "the clock is behind what these schedules have seen; they wait, unless `jobq schedule resume` says that it is right",
+        metadata: ["schedules": "\(ahead.joined(separator: " "))"])
+    }
     runDueSchedules()
   }
 

@@ -71,6 +71,17 @@ struct ScheduleBookTests {
     #expect(book.next == at(1))
   }
 
+  @Test("schedules that have seen a later time are named, unless they are paused")
+  func ahead() throws {
+    var book = ScheduleBook()
+    for (name, last, due) in [("a", 5, 6), ("b", 7, 8), ("c", 9, 10), ("d", 9, nil)] as [(String, Int64, Int64?)] {
+      var schedule = try stored(name, 1, due: due)
+      schedule.lastDue = at(last)
+      book.put(schedule, zone: .utc)
+    }
+    #expect(book.ahead(of: at(7)) == ["c"] && book.ahead(of: at(4)) == ["a", "b", "c"] && book.ahead(of: at(9)) == [])
+  }
+
   @Test("the bound of what was missed goes back with the clock, never forward by itself")
   func since() {
     var book = ScheduleBook()
