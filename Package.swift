@@ -82,7 +82,7 @@ let package = Package(
     .target(
       name: "JobDaemon",
       dependencies: [
-        "ControlServer", "JobModel", "JobProcess", "JobStore", "Supervisor",
+        "ControlServer", "JobModel", "JobProcess", "JobStore", "Supervisor", "TimeZones",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -134,7 +134,7 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
-    .testTarget(name: "JobDaemonTests", dependencies: ["JobDaemon"], swiftSettings: strict),
+    .testTarget(name: "JobDaemonTests", dependencies: ["JobDaemon", "TimeZones"], swiftSettings: strict),
     // The two programs as a user runs them, for real.
     .testTarget(
       name: "EndToEndTests",

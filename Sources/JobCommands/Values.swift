@@ -92,14 +92,14 @@ enum Values {
   static func jobCount(_ text: String) throws -> Int { try number(text, in: 0...1_000_000_000) }
   static func lineCount(_ text: String) throws -> Int { try number(text, in: 0...Int(Int32.max)) }
 
-  private static func number(_ text: String, in range: ClosedRange<Int>) throws -> Int {
+  static func number(_ text: String, in range: ClosedRange<Int>) throws -> Int {
     guard let number = Int(text), text.first != "+", range.contains(number) else {
       throw ValidationError("a number from \(range.lowerBound) to \(range.upperBound) is expected")
     }
     return number
   }
 
-  private static func word<Word: RawRepresentable & CaseIterable>(_ text: String, _: Word.Type) throws -> Word
+  static func word<Word: RawRepresentable & CaseIterable>(_ text: String, _: Word.Type) throws -> Word
   where Word.RawValue == String {
     guard let word = Word(rawValue: text) else {
       throw ValidationError("one of \(words(Word.self).joined(separator: ", ")) is expected, not \"\(text.printable)\"")

@@ -80,7 +80,8 @@ private struct Parts: Sendable {
       runAs: RunAs(
         user: account?.user ?? String(getuid()), home: account?.home ?? "/", shell: account?.shell ?? "/bin/sh",
         socket: socket),
-      epoch: String(UInt64.random(in: 0...UInt64.max), radix: 36), logger: log.logger("supervisor"))
+      epoch: String(UInt64.random(in: 0...UInt64.max), radix: 36), logger: log.logger("supervisor"),
+      zones: SystemZones.lookup)
     let settings = launch.configuration.socket
     server = ControlServer(
       socket: adopted.map { .adopt(descriptor: $0.descriptor) }

@@ -12,7 +12,7 @@ package import JobModel
 /// are answered, `onCommit` is called on the store's own thread with the changes in commit order. Calls that
 /// wait at the same time may share a commit, in any order; calls of which one was answered before the other
 /// began are done in that order.
-package protocol JobStore: Sendable {
+package protocol JobStore: ScheduleStore {
   /// The store's own identity, a UUID in lower case, made with it. It marks the processes of its jobs.
   var identity: String { get }
 

@@ -34,6 +34,10 @@ enum Query: Int, CaseIterable {
   case listAll, listState, listQueue, listLabel, listName, listNames
   // Retention
   case total, oldestEnded, allEnded, freePages, pages, shrink
+  // Schedules
+  case schedules, schedule, scheduleCount, putSchedule, advanceSchedule, removeSchedule, nextScheduleRevision
+  case scheduleRuns, findScheduleRun, insertScheduleRun, openScheduleRuns, closeScheduleRun, closeScheduleRuns
+  case pruneScheduleRuns
 }
 
 extension Query {
@@ -48,6 +52,10 @@ extension Query {
     """
   private static let queueColumns = """
     name, paused, pause_reason, paused_until, priority, concurrency, rate, key_label, key_concurrency, held, blocked, scheduled, queued, running, succeeded, failed, cancelled
+    """
+  private static let scheduleColumns = """
+    name, source, revision, expression, timezone, jitter, missed, overlap, paused, created_at, anchor, last_due, \
+    next_due, uid, pid, job
     """
   private static let live = "('held', 'blocked', 'scheduled', 'queued', 'running')"
   /// What is asked of a job `j` beside the index that leads to it: a queue (parameter `first`), states as a JSON array,
@@ -351,6 +359,40 @@ extension Query {
     case .freePages: "PRAGMA freelist_count"
     case .pages: "PRAGMA page_count"
     case .shrink: "PRAGMA incremental_vacuum(256)"
+
+    case .schedules: "SELECT \(Self.scheduleColumns) FROM schedules ORDER BY name"
+    case .schedule: "SELECT \(Self.scheduleColumns) FROM schedules WHERE name = ?"
+    case .scheduleCount: "SELECT count(*) FROM schedules"
+    // Not INSERT OR REPLACE, which would take the facts with the row.
+    case .putSchedule:
+      """
+      INSERT INTO schedules (\(Self.scheduleColumns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+      ON CONFLICT (name) DO UPDATE SET source = excluded.source, revision = excluded.revision, \
+      expression = excluded.expression, timezone = excluded.timezone, jitter = excluded.jitter, \
+      missed = excluded.missed, overlap = excluded.overlap, paused = excluded.paused, anchor = excluded.anchor, \
+      last_due = excluded.last_due, next_due = excluded.next_due, uid = excluded.uid, pid = excluded.pid, \
+      job = excluded.job
+      """
+    case .advanceSchedule:
+      "UPDATE schedules SET revision = ?, paused = ?, last_due = ?, next_due = ? WHERE name = ?"
+    case .removeSchedule: "DELETE FROM schedules WHERE name = ?"
+    case .nextScheduleRevision:
+      "UPDATE store SET schedule_revision = schedule_revision + 1 WHERE id = 1 RETURNING schedule_revision"
+    case .scheduleRuns:
+      "SELECT due, result, job_id, at FROM schedule_runs WHERE schedule = ? ORDER BY id DESC LIMIT ?"
+    case .findScheduleRun: "SELECT id FROM schedule_runs WHERE schedule = ? AND due = ?"
+    case .insertScheduleRun:
+      "INSERT INTO schedule_runs (schedule, due, result, job_id, at, open) VALUES (?, ?, ?, ?, ?, ?)"
+    case .openScheduleRuns:
+      "SELECT id, job_id FROM schedule_runs INDEXED BY schedule_runs_open WHERE schedule = ? AND open = 1 ORDER BY id"
+    case .closeScheduleRun: "UPDATE schedule_runs SET open = 0 WHERE id = ?"
+    case .closeScheduleRuns:
+      "UPDATE schedule_runs INDEXED BY schedule_runs_open SET open = 0 WHERE schedule = ? AND open = 1"
+    case .pruneScheduleRuns:
+      """
+      DELETE FROM schedule_runs WHERE schedule = ?1 AND open = 0 AND id <= \
+      (SELECT id FROM schedule_runs WHERE schedule = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)
+      """
     }
   }
 }

@@ -13,6 +13,8 @@ package struct SupervisorConfiguration: Sendable, Hashable {
   /// Limits of queues from the configuration file: they win over what was set live.
   package var queueLimits: [String: QueueLimits] = [:]
   package var retention = RetentionPolicy()
+  /// The schedules of the configuration file.
+  package var schedules: [TimedSchedule] = []
   /// How long the logs of ended jobs stay; nil as long as their jobs.
   package var logRetention: TimeSpan? = .days(7)
   /// The same for queues with a rule of their own.

@@ -70,7 +70,7 @@ package struct JobService: Sendable {
 
   /// A directory that is there but that jobs cannot enter is a mistake that the person at the prompt can mend:
   /// said now, not at the start.
-  private func refuseClosedDirectories(_ specs: [JobSpec]) async throws(Problem) {
+  func refuseClosedDirectories(_ specs: [JobSpec]) async throws(Problem) {
     let directories = Set(specs.compactMap(\.cwd))
     guard !directories.isEmpty else { return }
     if let closed = await DirectoryAccess.firstClosed(of: directories) {
@@ -241,6 +241,8 @@ extension Problem {
     case .noSuchJob: self.init(.notFound, error.message)
     case .wrongState, .hasDependents, .uniqueKeyTaken, .staleAttempt: self.init(.wrongState, error.message)
     case .tooManyLabels: self.init(.invalidValue, error.message, field: "labels")
+    case .noSuchSchedule: self.init(.notFound, error.message)
+    case .scheduleTaken, .tooManySchedules: self.init(.wrongState, error.message)
     case .unknownDependency: self.init(.invalidValue, error.message, field: "after")
     case .storage: self.init(.storage, error.message)
     case .refused, .closed: self.init(.notReady, error.message)

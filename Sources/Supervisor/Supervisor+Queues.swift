@@ -62,7 +62,9 @@ extension Supervisor {
   }
 
   /// Takes a reloaded configuration over, as a whole.
-  package func reconfigure(_ configuration: SupervisorConfiguration) async {
+  /// - Throws: where the store cannot take its schedules; then nothing has changed.
+  package func reconfigure(_ configuration: SupervisorConfiguration) async throws(StoreError) {
+    try await synchroniseSchedules(configuration.schedules)
     self.configuration = configuration
     await hooks.set(configuration.hooks)
     adoptSettingsSoon()

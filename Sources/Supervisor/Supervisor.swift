@@ -25,7 +25,9 @@ package actor Supervisor {
   nonisolated let runAs: RunAs
   nonisolated let logger: Logger
   nonisolated let hooks: HookPool
-  private let random: @Sendable () -> Double
+  /// Reads the rules of a time zone.
+  nonisolated let zones: ZoneLookup
+  nonisolated let random: @Sendable () -> Double
 
   var configuration: SupervisorConfiguration
   private(set) var counters = ServiceCounters()
@@ -41,6 +43,9 @@ package actor Supervisor {
   private var waitingForStorage: [CheckedContinuation<Bool, Never>] = []
   private(set) var unkillable: Set<JobID> = []
   private var idleWaiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
+  var schedules = ScheduleBook()
+  /// What the core wants to be woken for.
+  private var coreAlarm: (wall: Timestamp?, boot: Int64?)
   private let inbox: AsyncStream<Input>
   private nonisolated let post: AsyncStream<Input>.Continuation
 
@@ -53,11 +58,13 @@ package actor Supervisor {
 
   /// - Parameters:
   ///   - epoch: drawn anew at each start; it marks event numbers.
+  ///   - zones: reads the rules of the time zones that schedules name.
   ///   - random: draws from 0..<1, for jitter.
   package init(
     store: any JobStore, runner: ProcessRunner, time: any TimeSource, configuration: SupervisorConfiguration,
     runAs: RunAs,
     epoch: String, logger: Logger, hooks: HookSettings = HookSettings(),
+    zones: @escaping ZoneLookup = ZoneLookups.utc,
     random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
   ) {
     self.store = store
@@ -66,6 +73,7 @@ package actor Supervisor {
     self.configuration = configuration
     self.runAs = runAs
     self.logger = logger
+    self.zones = zones
     self.random = random
     self.hooks = HookPool(
       store: store, runner: runner, time: time, runAs: runAs, settings: hooks, logger: logger)
@@ -103,17 +111,21 @@ package actor Supervisor {
       try await store.interrupt(ended, at: time.now())
     }
     try await adoptSettings()
+    try await synchroniseSchedules(configuration.schedules)
   }
 
   /// Handles what happens until `stop` has ended everything.
   package func run() async {
     if phase == .starting { phase = .running }
     apply(.loosened)
+    beginSchedules()
     keepPruning()
     async let delivering: Void = hooks.run { await self.storageIsBack(after: $0) }
     for await input in inbox {
       switch input {
-      case .event(let event): apply(event)
+      case .event(let event):
+        apply(event)
+        if case .alarm = event { runDueSchedules() }
       case .unkillable(let id): if workers[id] != nil { unkillable.insert(id) }
       case .abandonedWait(let ticket): idleWaiters.removeValue(forKey: ticket)?.resume()
       }
@@ -174,7 +186,9 @@ package actor Supervisor {
     switch action {
     case .claim(let request): chore { await $0.claim(request) }
     case .promote: chore { await $0.promote() }
-    case .arm(let wall, let boot): time.arm(wall: wall, boot: boot)
+    case .arm(let wall, let boot):
+      coreAlarm = (wall, boot)
+      rearm()
     case .start(let attempt): start(attempt)
     case .cancel(let id, let attempt):
       guard workers[id]?.attempt == attempt else { return }
@@ -183,6 +197,16 @@ package actor Supervisor {
     case .idle: wakeIdleWaiters()
     }
   }
+
+  /// One alarm serves the core's times and the schedules'.
+  func rearm() {
+    let due = takesDueTimes ? schedules.next : nil
+    let wall = if let core = coreAlarm.wall, let due { min(core, due) } else { coreAlarm.wall ?? due }
+    time.arm(wall: wall, boot: coreAlarm.boot)
+  }
+
+  /// Whether schedules are looked after: not before the start, in a drain, or in a stop.
+  var takesDueTimes: Bool { phase == .running && !core.isDraining }
 
   private func start(_ attempt: ClaimedAttempt) {
     let work = AttemptWork(
@@ -268,14 +292,19 @@ package actor Supervisor {
   var busy: Int { core.busy }
   var workerLimit: Int { core.workers }
 
-  func drain() { apply(.drain) }
+  func drain() {
+    apply(.drain)
+    rearm()
+  }
 
   /// A pause or a limit has gone, or got an end.
   func loosened() { apply(.loosened) }
 
   func resume() {
+    let wasDraining = core.isDraining
     apply(.resume)
     apply(.loosened)
+    if wasDraining { beginSchedules() }
   }
 
   // MARK: Waiting until nothing runs
@@ -348,6 +377,7 @@ package actor Supervisor {
     resumeStorageWaiters(true)
     adoptSettingsSoon()
     apply(.loosened)
+    loosenSchedules()
   }
 
   /// Waits until storage answers again. False where the daemon stops before.

@@ -44,16 +44,23 @@ import Yams
       ("GraphNode", JobGraph.Node.CodingKeys.allCases.map(\.rawValue)),
       ("PruneRequest", PruneRequest.CodingKeys.allCases.map(\.rawValue)),
       ("PruneReceipt", PruneReceipt.CodingKeys.allCases.map(\.rawValue)),
+      ("ScheduleRequest", ScheduleRequest.CodingKeys.allCases.map(\.rawValue)),
+      ("Schedule", ScheduleInfo.CodingKeys.allCases.map(\.rawValue)),
+      ("ScheduleRun", ScheduleRun.CodingKeys.allCases.map(\.rawValue)),
     ] {
       let properties = try #require(schemas[name]?["properties"] as? [String: Any])
       #expect(Set(properties.keys) == Set(fields), "\(name)")
       // What a reply shows is always there; a request may leave all out.
       let required = schemas[name]?["required"] as? [String] ?? []
-      let isRequest = ["JobRequest", "QueuePatch", "PauseRequest", "JobEdit", "BulkRequest", "PruneRequest"].contains(name)
+      let isRequest = [
+        "JobRequest", "QueuePatch", "PauseRequest", "JobEdit", "BulkRequest", "PruneRequest", "ScheduleRequest",
+      ].contains(name)
       #expect(Set(required) == Set(isRequest ? [] : fields), "\(name)")
     }
     for (name, words) in [
       ("State", JobState.allCases.map(\.rawValue)), ("Outcome", Outcome.allCases.map(\.rawValue)),
+      ("MissedPolicy", MissedPolicy.allCases.map(\.rawValue)),
+      ("OverlapPolicy", OverlapPolicy.allCases.map(\.rawValue)),
     ] {
       #expect(schemas[name]?["enum"] as? [String] == words, "\(name)")
     }

@@ -63,6 +63,22 @@ struct OpenAPITests {
     ("GET", "/v1/queues/none", nil, 404), ("GET", "/v1/jobs/{running}/why", nil, 200),
     ("GET", "/v1/jobs/{ended}/why", nil, 200), ("GET", "/v1/jobs/99999/why", nil, 404),
     ("PATCH", "/v1/queues/fixed", #"{"concurrency":3}"#, 409), ("PATCH", "/v1/queues/mail", #"{"concurrency":0}"#, 422),
+    ("GET", "/v1/schedules", nil, 200), ("GET", "/v1/schedules/file", nil, 200),
+    ("POST", "/v1/schedules", #"{"name":"tick","cron":"@every 1s","job":{"command":["true"],"env":{"A":"B"}}}"#, 201),
+    ("POST", "/v1/schedules", #"{"name":"tick","cron":"@every 1s","job":{"command":["true"]}}"#, 409),
+    ("POST", "/v1/schedules", #"{"name""#, 400), ("POST", "/v1/schedules", #"{"name":"x","cron":"@daily"}"#, 422),
+    ("POST", "/v1/schedules", #"{"name":"x","cron":"0 0 31 2 *","job":{"command":["true"]}}"#, 422),
+    ("PUT", "/v1/schedules/p", #"{"cron":"@daily","job":{"payload":{"to":1}},"paused":true}"#, 201),
+    ("PUT", "/v1/schedules/p", #"{"cron":"@daily","job":{"payload":1.5},"timezone":"UTC"}"#, 200),
+    ("PUT", "/v1/schedules/p", #"{"cron":"@daily","job":{"payload":1},"timezone":"Mars/Base"}"#, 422),
+    ("PUT", "/v1/schedules/file", #"{"cron":"@daily","job":{"command":["true"]}}"#, 409),
+    ("POST", "/v1/schedules/tick/run", nil, 201), ("POST", "/v1/schedules/none/run", nil, 404),
+    ("GET", "/v1/schedules/tick?runs=1000", nil, 200), ("GET", "/v1/schedules/tick?runs=1001", nil, 422),
+    ("GET", "/v1/schedules/none", nil, 404), ("POST", "/v1/schedules/tick/pause", nil, 200),
+    ("POST", "/v1/schedules/none/pause", nil, 404), ("POST", "/v1/schedules/tick/resume", nil, 200),
+    ("POST", "/v1/schedules/none/resume", nil, 404), ("DELETE", "/v1/schedules/tick", nil, 204),
+    ("DELETE", "/v1/schedules/tick", nil, 404), ("DELETE", "/v1/schedules/file", nil, 409),
+    ("GET", "/v1/schedules", nil, 200),
     ("GET", "/v1/status", nil, 200), ("POST", "/v1/pause", nil, 200),
     ("POST", "/v1/pause", #"{"reason":"why","for_seconds":60}"#, 200),
     ("POST", "/v1/pause", #"{"for_seconds":0}"#, 422),
@@ -74,7 +90,13 @@ struct OpenAPITests {
 
   @Test("every operation answers as the file says, with a body that fits its schema")
   func operations() async throws {
-    try await TestDaemon.run(config: "workers: 2\nqueues: {fixed: {concurrency: 1}}\n") { daemon in
+    let config = """
+      workers: 2
+      queues: {fixed: {concurrency: 1}}
+      schedules: {file: {cron: "@yearly", command: ["true"], env: {A: B}}}
+
+      """
+    try await TestDaemon.run(config: config) { daemon in
       let jobs = [
         "{ended}": try await daemon.enqueue("-l", "a=b", "echo", "x"),
         "{held}": try await daemon.enqueue("--hold", "--unique", "held", "true"),

@@ -239,23 +239,6 @@ struct ConfigurationTests {
       complaints("hooks: {fails: [x]}") == ["f:1: hooks.fails: unknown key; did you mean \"failed\"?"])
   }
 
-  @Test("keys whose feature is not in this version are checked, and then refused by name")
-  func notYet() {
-    let not = "not supported by jobqd \(JobQVersion.current)"
-    #expect(complaints("schedules: {n: {cron: '@daily', command: [x]}}") == ["f:1: schedules: \(not)"])
-    #expect(
-      complaints("schedules: {n: {cron: '0 0 31 2 *', command: [x]}}").first?
-        .hasPrefix(
-          "f:1: schedules.n.cron: a cron expression such as \"15 3 * * *\" or @daily is expected, not \"0 0 31 2 *\": ")
-        == true)
-    #expect(
-      complaints("schedules: {n: {cron: '@daily', missed: yes}}") == [
-        "f:1: schedules.n.command: is missing",
-        "f:1: schedules.n.missed: \"skip\", \"once\" or \"all\" is expected, not \"yes\"",
-        "f:1: schedules: \(not)",
-      ])
-  }
-
   @Test("a rate of nothing, a limit of nothing and a key without its label are refused")
   func badLimits() {
     let rate = "a rate from 1 up, such as 30/m (per s, m, h or d), is expected"

@@ -10,19 +10,21 @@ struct House {
   let directory: String
   let store: SQLiteJobStore
   let runner: ProcessRunner
-  let time: SystemTime
+  let time: any TimeSource
   let supervisor: Supervisor
   let service: JobService
 
   /// Opens the house, hands it to `body` while the supervisor runs, and stops it.
   static func with(
     workers: Int = 2, grace: TimeSpan = .milliseconds(200), directory given: String? = nil,
-    hooks: Hooks = Hooks(), hookSettings: HookSettings = HookSettings(),
+    hooks: Hooks = Hooks(), hookSettings: HookSettings = HookSettings(), time: (any TimeSource)? = nil,
+    schedules: [TimedSchedule] = [],
     _ body: (House) async throws -> Void
   ) async throws {
     let directory = given ?? NSTemporaryDirectory() + "jobq-house-\(UUID().uuidString.prefix(8))"
     let house = try await House(
-      directory: directory, workers: workers, grace: grace, hooks: hooks, hookSettings: hookSettings)
+      directory: directory, workers: workers, grace: grace, hooks: hooks, hookSettings: hookSettings, time: time,
+      schedules: schedules)
     do {
       try await house.supervisor.recover()
       async let running: Void = house.supervisor.run()
@@ -37,7 +39,8 @@ struct House {
   }
 
   private init(
-    directory: String, workers: Int, grace: TimeSpan, hooks: Hooks, hookSettings: HookSettings
+    directory: String, workers: Int, grace: TimeSpan, hooks: Hooks, hookSettings: HookSettings,
+    time given: (any TimeSource)?, schedules: [TimedSchedule]
   ) async throws {
     self.directory = directory
     store = try await SQLiteJobStore.open(directory: directory)
@@ -46,10 +49,16 @@ struct House {
     var options = ProcessRunner.Options(storeIdentity: store.identity, logs: logs)
     options.reapsOrphans = false
     runner = try ProcessRunner(options)
-    time = try SystemTime()
-    try time.start()
+    if let given {
+      time = given
+    } else {
+      let system = try SystemTime()
+      try system.start()
+      time = system
+    }
     var configuration = SupervisorConfiguration(workers: workers, shutdownGrace: grace)
     configuration.hooks = hooks
+    configuration.schedules = schedules
     supervisor = Supervisor(
       store: store, runner: runner, time: time, configuration: configuration,
       runAs: RunAs(user: "root", home: "/", shell: "/bin/sh", socket: directory + "/none.sock"), epoch: "test",
@@ -61,7 +70,7 @@ struct House {
   private func close() async {
     await store.close()
     await runner.shutdown()
-    time.stop()
+    (time as? SystemTime)?.stop()
   }
 
   /// Enqueues one shell command.

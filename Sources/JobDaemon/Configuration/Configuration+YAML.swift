@@ -1,15 +1,18 @@
 import JobModel
 import JobStore
 import Supervisor
+package import TimeZones
 import Yams
 
 extension Configuration {
-  /// Reads the text of a configuration file. Pure: it looks at no file and no clock.
+  /// Reads the text of a configuration file. It looks at no clock, and at no file but those of the zones that
+  /// schedules name.
   /// - Parameters:
   ///   - file: its path, for complaints.
   ///   - cores: see `init(cores:)`.
   /// - Throws: everything that is wrong at once, where the text is YAML at all.
-  package init(yaml: String, file: String, cores: Int) throws(ConfigurationError) {
+  package init(yaml: String, file: String, cores: Int, zones: TimeZoneFile = TimeZoneFile()) throws(ConfigurationError)
+  {
     self.init(cores: cores)
     let root: Node?
     do throws(Complaint) { root = try YAMLDocument.root(of: yaml) } catch {
@@ -17,14 +20,14 @@ extension Configuration {
     }
     guard let root else { return }
     let complaints = Section.Complaints()
-    if var section = Section(root, line: 1, path: "", pattern: "", complaints) {
-      read(&section)
+    if var section = Section(root, line: 1, path: "", complaints) {
+      read(&section, zones)
       section.refuseUnknown()
     }
     guard complaints.all.isEmpty else { throw ConfigurationError(file: file, complaints.all) }
   }
 
-  private mutating func read(_ root: inout Section) {
+  private mutating func read(_ root: inout Section, _ zones: TimeZoneFile) {
     root.read("workers", .integer(in: 1...10_000), into: &supervisor.workers)
     root.read("shutdown_grace", .span(upTo: .days(1)), into: &supervisor.shutdownGrace)
     root.read("log_level", .choice, into: &logLevel)
@@ -40,7 +43,9 @@ extension Configuration {
       queues.sections(.queueName) { name, queue, _ in readQueue(name, &queue) }
     }
     root.section("schedules") { schedules, _ in
-      schedules.sections(.queueName) { name, schedule, line in readSchedule(name, &schedule, line: line) }
+      schedules.sections(.scheduleName) { name, schedule, line in
+        readSchedule(name, &schedule, line: line, zones: zones)
+      }
     }
     root.section("hooks") { hooks, _ in
       for outcome in Outcome.allCases {
@@ -85,18 +90,6 @@ extension Configuration {
       section.read(
         outcome.rawValue, .none("none", or: .command), into: &supervisor.hooks.queues[queue, default: [:]][outcome])
     }
-  }
-
-  private mutating func readSchedule(_ name: String, _ section: inout Section, line: Int) {
-    let cron = section.required("cron", .cron, line: line)
-    let command = section.required("command", .command, line: line)
-    let timezone = section.value("timezone", .line("a time zone such as Europe/Berlin"))
-    let missed = section.value("missed", .choice) ?? ScheduleSettings.Missed.once
-    let overlap = section.value("overlap", .choice) ?? ScheduleSettings.Overlap.skip
-    let queue = section.value("queue", .queueName)
-    guard let cron, let command else { return }
-    schedules[name] = ScheduleSettings(
-      cron: cron, timezone: timezone, missed: missed, overlap: overlap, queue: queue, command: command)
   }
 
   private mutating func readRetention(_ section: inout Section) {

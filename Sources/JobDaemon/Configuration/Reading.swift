@@ -70,6 +70,12 @@ extension Reading where Value == String {
     }
   }
 
+  static var scheduleName: Reading {
+    .scalar("a schedule's name (letters, digits and \". _ - : @\", not beginning with \".\" or \"-\")") { text in
+      Limits.isQueueName(text) ? text : nil
+    }
+  }
+
   static var labelKey: Reading {
     .scalar("a label's key (letters, digits and \". _ - : @ /\")") { Limits.isLabelKey($0) ? $0 : nil }
   }
@@ -105,6 +111,31 @@ extension Reading where Value == [String] {
       return words
     }
   }
+}
+
+extension Reading where Value == [String: String] {
+  /// - Parameter what: what the mapping holds.
+  static func words(from what: String) -> Reading {
+    Reading("a mapping of \(what) to words") { node in
+      guard case .mapping(let mapping) = node else { return nil }
+      var words: [String: String] = [:]
+      for (key, value) in mapping {
+        guard let key = key.text, let value = value.text else { return nil }
+        words[key] = value
+      }
+      return words
+    }
+  }
+}
+
+extension Reading where Value == Bool {
+  static var flag: Reading {
+    .scalar("\"true\" or \"false\"") { $0 == "true" ? true : $0 == "false" ? false : nil }
+  }
+}
+
+extension Reading where Value == ExitCodes {
+  static var exitCodes: Reading { .scalar("exit codes such as 1,75,100-110") { ExitCodes($0) } }
 }
 
 extension Reading where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
