@@ -231,7 +231,8 @@ extension Attempt {
     self.init(
       attempt: try row.read(), startedAt: try row.read(), finishedAt: try row.read(), outcome: try row.read(),
       exitCode: try row.read(), signal: try row.read(), error: try row.read(), userSeconds: try row.read(),
-      systemSeconds: try row.read(), maxRSSBytes: try row.read(), unkillable: try row.read())
+      systemSeconds: try row.read(), maxRSSBytes: try row.read(), unkillable: try row.read(), worker: try row.read(),
+      leaseExpiresAt: try row.read())
   }
 }
 

@@ -141,7 +141,8 @@ extension SQLiteJobStore {
         try connection.execute(
           """
           UPDATE jobs SET due_wall = run_at, due_boot = NULL
-          WHERE state IN ('held', 'blocked', 'scheduled') AND due_boot IS NOT NULL
+          WHERE state IN ('held', 'blocked', 'scheduled') AND due_boot IS NOT NULL;
+          UPDATE attempts SET lease_boot = NULL WHERE finished_at IS NULL AND lease_boot IS NOT NULL
           """)
       }
       try connection.prepare("INSERT INTO runs (boot_id) VALUES (?)").bind(bootID).run()

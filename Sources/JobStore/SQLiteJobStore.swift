@@ -54,7 +54,7 @@ package final class SQLiteJobStore: JobStore {
   // MARK: Asking the threads
 
   /// Does something in the next transaction, and waits until that has been committed.
-  private func write<Value: Sendable>(
+  func write<Value: Sendable>(
     isSynced: Bool = true, weight: Int = 1,
     _ body: @escaping @Sendable (_ table: JobTable, _ isSynced: Bool) throws -> Value
   ) async throws(StoreError) -> Value {
@@ -81,7 +81,7 @@ package final class SQLiteJobStore: JobStore {
   }
 
   /// Asks within one read transaction.
-  private func read<Value: Sendable>(_ body: @escaping @Sendable (JobReader) throws -> Value)
+  func read<Value: Sendable>(_ body: @escaping @Sendable (JobReader) throws -> Value)
     async throws(StoreError) -> Value
   {
     let result: Result<Value, StoreError> = await withCheckedContinuation { continuation in

@@ -24,6 +24,7 @@ package struct SchedulerCore: Sendable {
     /// Something that held jobs back has gone: a pause, a limit, a failing disk.
     case loosened
     case limits(workers: Int, queues: [String: Int])
+    case lease(LeaseEvent)
     case drain
     case resume
     case stop
@@ -38,6 +39,12 @@ package struct SchedulerCore: Sendable {
     case promote
     /// One alarm for each clock; nil disarms it.
     case arm(wall: Timestamp?, boot: Int64?)
+    /// Let the worker that asked with this number look for so many jobs.
+    case look(ticket: UInt64, Int)
+    /// Tell the worker that there is nothing for it.
+    case turnAway(ticket: UInt64)
+    /// Ask the store to end the leases whose time has come, and when the next does.
+    case expire
     /// Nothing runs any more: what waits for a drain or a stop may go on.
     case idle
   }
@@ -46,23 +53,32 @@ package struct SchedulerCore: Sendable {
     package var attempt: Int
     package var queue: String
     package var cancelling: Bool
+    /// An outside worker has it: no worker of ours does.
+    package var isLeased = false
   }
 
   /// A question to the store: at most one of a kind is under way; what comes meanwhile is remembered, not asked twice.
-  private enum Question: Sendable { case idle, asked, askedAndStale }
+  enum Question: Sendable { case idle, asked, askedAndStale }
 
-  package private(set) var running: [JobID: Running] = [:]
+  package internal(set) var running: [JobID: Running] = [:]
   package private(set) var isDraining = false
   package private(set) var isStopping = false
   package private(set) var workers: Int
-  private var queueLimits: [String: Int]
-  private var claiming = Question.idle
+  var queueLimits: [String: Int]
+  var claiming = Question.idle
   private var promoting = Question.idle
-  private var lastRequest: ClaimRequest?
+  var lastRequest: ClaimRequest?
   /// False once a claim came back with less than it asked for: no more than the limits let through is waiting.
-  private var mayHaveWork = true
+  var mayHaveWork = true
   /// Cancels of jobs that a claim under way may be taking just now.
   private var cancelsDuringClaim: Set<JobID> = []
+  var desk = LeaseDesk()
+  var expiring = Question.idle
+  /// When the next scheduled job is due, and when the next lease ends.
+  var jobAlarm: (wall: Timestamp?, boot: Int64?) = (nil, nil)
+  var leaseAlarm: (wall: Timestamp?, boot: Int64?) = (nil, nil)
+  /// Leases that ended while a look is under way that may have granted them, with the number of the latest such look.
+  var leasesEnded: [Attempt: UInt64] = [:]
 
   package init(workers: Int, queueLimits: [String: Int] = [:]) {
     self.workers = workers
@@ -78,32 +94,42 @@ package struct SchedulerCore: Sendable {
       // Whoever sees the storage answer again says `loosened`.
       claiming = .idle
       cancelsDuringClaim.removeAll()
+      serve(&actions)
       return actions
     case .promoted(let report):
       let stale = promoting == .askedAndStale
       promoting = .idle
-      actions.append(.arm(wall: report.nextWall, boot: report.nextBoot))
+      jobAlarm = (report.nextWall, report.nextBoot)
+      actions.append(alarms)
       if stale { promote(&actions) }
     case .promoteFailed: promoting = .idle
-    case .alarm: promote(&actions)
+    case .alarm:
+      promote(&actions)
+      expire(&actions)
     case .ended(let id, let attempt): end(id, attempt, &actions)
     case .loosened:
       mayHaveWork = true
+      desk.noteAnything()
       promote(&actions)
+      expire(&actions)
     case .limits(let workers, let queues):
       self.workers = workers
       queueLimits = queues
       mayHaveWork = true
+      desk.noteAnything()
+    case .lease(let event): handle(event, &actions)
     case .drain:
       isDraining = true
-      if running.isEmpty, claiming == .idle { actions.append(.idle) }
+      if busy == 0, claiming == .idle { actions.append(.idle) }
     case .resume:
       isDraining = false
       mayHaveWork = true
+      desk.noteAnything()
     case .stop:
       isStopping = true
-      if running.isEmpty, claiming == .idle { actions.append(.idle) }
+      if busy == 0, claiming == .idle { actions.append(.idle) }
     }
+    serve(&actions)
     claim(&actions)
     return actions
   }
@@ -111,8 +137,11 @@ package struct SchedulerCore: Sendable {
   private mutating func note(_ changes: [JobChange], _ actions: inout [Action]) {
     var rearm = false
     for change in changes {
+      noteLease(change)
       switch change.to {
-      case .queued?: mayHaveWork = true
+      case .queued?:
+        mayHaveWork = true
+        desk.note(newJobIn: change.queue)
       case .scheduled?: rearm = true
       case .running? where change.cancelling:
         if let attempt = running[change.id]?.attempt {
@@ -141,7 +170,7 @@ package struct SchedulerCore: Sendable {
       if cancelled { actions.append(.cancel(attempt.id, attempt: attempt.attempt)) }
     }
     cancelsDuringClaim.removeAll()
-    if running.isEmpty, isDraining || isStopping { actions.append(.idle) }
+    if isDraining || isStopping, busy == 0 { actions.append(.idle) }
   }
 
   private mutating func end(_ id: JobID, _ attempt: Int, _ actions: inout [Action]) {
@@ -150,7 +179,7 @@ package struct SchedulerCore: Sendable {
     running[id] = nil
     // A queue at its limit may have held work back that the last claim could not see.
     if queueLimits[ended.queue] != nil { mayHaveWork = true }
-    if running.isEmpty, claiming == .idle, isDraining || isStopping { actions.append(.idle) }
+    if isDraining || isStopping, busy == 0, claiming == .idle { actions.append(.idle) }
   }
 
   private mutating func promote(_ actions: inout [Action]) {
@@ -164,9 +193,12 @@ package struct SchedulerCore: Sendable {
     }
   }
 
+  /// How many of our workers have an attempt: all that runs but what is leased.
+  package var busy: Int { running.values.count { !$0.isLeased } }
+
   private mutating func claim(_ actions: inout [Action]) {
     guard mayHaveWork, claiming == .idle, !isDraining, !isStopping else { return }
-    let free = workers - running.count
+    let free = workers - busy
     guard free > 0 else { return }
     let request = ClaimRequest(limit: free, room: room)
     claiming = .asked
@@ -181,6 +213,9 @@ package struct SchedulerCore: Sendable {
     var room = queueLimits
     for job in running.values {
       if let left = room[job.queue] { room[job.queue] = max(0, left - 1) }
+    }
+    for (queue, line) in desk.lines {
+      if let left = room[queue] { room[queue] = max(0, left - line.looking) }
     }
     return room
   }

@@ -41,8 +41,14 @@ package actor Supervisor {
   private var waitingForStorage: [CheckedContinuation<Bool, Never>] = []
   private(set) var unkillable: Set<JobID> = []
   private var idleWaiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
+  /// Who waits for a word of the core on its leases, by ticket.
+  var leaseTurns: [UInt64: CheckedContinuation<LeaseTurn, Never>] = [:]
+  var leaseTickets: UInt64 = 0
   private let inbox: AsyncStream<Input>
   private nonisolated let post: AsyncStream<Input>.Continuation
+
+  /// Hands an event in from another thread.
+  nonisolated func post(_ event: SchedulerCore.Event) { post.yield(.event(event)) }
 
   /// What reaches the actor from other threads, in order.
   private enum Input: Sendable {
@@ -98,6 +104,7 @@ package actor Supervisor {
       logger.notice("recording attempts that an earlier daemon left", metadata: ["attempts": "\(ended.count)"])
       try await store.interrupt(ended, at: time.now())
     }
+    apply(.lease(.found(try await store.leases())))
     for queue in try await store.overview().queues { liveLimits[queue.name] = queue.concurrency }
     apply(.limits(workers: configuration.workers, queues: effectiveLimits))
   }
@@ -158,6 +165,9 @@ package actor Supervisor {
     switch action {
     case .claim(let request): chore { await $0.claim(request) }
     case .promote: chore { await $0.promote() }
+    case .expire: chore { await $0.expireLeases() }
+    case .look(let ticket, let count): take(.look(count), ticket)
+    case .turnAway(let ticket): take(.leave, ticket)
     case .arm(let wall, let boot): time.arm(wall: wall, boot: boot)
     case .start(let attempt): start(attempt)
     case .cancel(let id, let attempt):
@@ -256,7 +266,7 @@ package actor Supervisor {
   }
 
   var isDraining: Bool { core.isDraining }
-  var busy: Int { core.running.count }
+  var busy: Int { core.busy }
   var workerLimit: Int { core.workers }
 
   func drain() { apply(.drain) }

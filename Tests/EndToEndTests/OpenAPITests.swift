@@ -43,6 +43,12 @@ struct OpenAPITests {
     ("DELETE", "/v1/jobs/{depended}", nil, 409), ("GET", "/v1/queues", nil, 200),
     ("PATCH", "/v1/queues/mail", #"{"paused":true,"concurrency":3}"#, 200), ("PATCH", "/v1/queues/mail", #"{"#, 400),
     ("PATCH", "/v1/queues/fixed", #"{"concurrency":3}"#, 409), ("PATCH", "/v1/queues/mail", #"{"concurrency":0}"#, 422),
+    ("POST", "/v1/queues/leased/lease", #"{"worker":"w","max":2,"lease_seconds":60}"#, 200),
+    ("POST", "/v1/queues/leased/lease", #"{"wait_seconds":0.1}"#, 200), ("POST", "/v1/queues/leased/lease", "[", 400),
+    ("POST", "/v1/queues/leased/lease", #"{"max":0}"#, 422),
+    ("POST", "/v1/queues/-/lease", #"{}"#, 422),
+    ("POST", "/v1/leases", #"{"complete":[{"id":1,"lease":"x"}],"fail":[{"id":9999,"lease":"x"}]}"#, 200),
+    ("POST", "/v1/leases", #"{"complete":[{"id":1}]}"#, 422), ("POST", "/v1/leases", #"{"complete":"#, 400),
     ("GET", "/v1/status", nil, 200), ("POST", "/v1/pause", nil, 200), ("POST", "/v1/resume", nil, 200),
     ("GET", "/v1/events", nil, 200), ("GET", "/healthz", nil, 200), ("GET", "/metrics", nil, 200),
     ("POST", "/v1/drain", nil, 200),
@@ -58,6 +64,7 @@ struct OpenAPITests {
         "{scheduled}": try await daemon.enqueue("--delay", "1h", "true"),
         "{running}": try await daemon.enqueue("sleep", "600"), "{depended}": try await daemon.enqueue("--hold", "true"),
       ]
+      _ = try await call(daemon, "POST", "/v1/jobs", #"{"payload":[1],"queue":"leased"}"#)
       _ = try await daemon.enqueue("--after", jobs["{depended}"]!, "true")
       try await daemon.jobq("wait", jobs["{ended}"]!)
       try await daemon.started(jobs["{running}"]!)

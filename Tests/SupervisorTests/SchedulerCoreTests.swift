@@ -144,7 +144,7 @@ struct SchedulerCoreRandomTests {
           {
             faults.append("more than \(limit) of \(attempt.spec.queue) run")
           }
-        case .cancel, .promote, .arm, .idle: break
+        case .cancel, .promote, .expire, .arm, .look, .turnAway, .idle: break
         }
       }
     }
