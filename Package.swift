@@ -98,7 +98,7 @@ let package = Package(
     .target(
       name: "JobCommands",
       dependencies: [
-        "ControlClient", "JobModel", "TimeZones",
+        "CLinux", "ControlClient", "JobModel", "TimeZones",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),

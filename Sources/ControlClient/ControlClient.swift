@@ -39,10 +39,7 @@ package final class ControlClient {
           hadConnection = true
           left?.noteAnswer()
         }
-        let body = try stream.all(until: deadline)
-        if stream.isReusable { idle = stream.connection }
-        guard (200..<300).contains(stream.head.status) else { throw ClientError(stream.head, body) }
-        return body
+        return try finish(stream, until: deadline)
       } catch {
         guard let patience, error.isPassing, hadConnection || (evenAtFirst && error.code == .refused) else {
           throw error
@@ -66,6 +63,24 @@ package final class ControlClient {
       throw ClientError(stream.head, try stream.all(until: nil))
     }
     return stream
+  }
+
+  /// Sends the request and waits for the reply's head; nil where the descriptor can be read first.
+  func ask(_ request: HTTPRequest, until deadline: Deadline, or descriptor: Int32) throws(ClientError) -> ReplyStream? {
+    let connection = try connected()
+    idle = nil
+    try connection.send(request.head + request.body)
+    let ready = try Connection.waitForAny([connection.descriptor, descriptor], until: deadline)
+    if ready == [descriptor] { return nil }
+    return try ReplyStream(answering: connection, until: deadline)
+  }
+
+  /// The body of a reply in the 200s; the connection is kept for the next request.
+  func finish(_ stream: ReplyStream, until deadline: Deadline?) throws(ClientError) -> [UInt8] {
+    let body = try stream.all(until: deadline)
+    if stream.isReusable { idle = stream.connection }
+    guard (200..<300).contains(stream.head.status) else { throw ClientError(stream.head, body) }
+    return body
   }
 
   private func connected() throws(ClientError) -> Connection {

@@ -7,9 +7,16 @@ package final class ReplyStream {
 
   /// Sends a request and reads the reply's head. Blocks until it is there.
   /// Throws `.lost`, `.deadline` or `.badReply`.
-  init(_ request: HTTPRequest, on connection: Connection, until deadline: Deadline? = nil) throws(ClientError) {
-    self.connection = connection
+  convenience init(_ request: HTTPRequest, on connection: Connection, until deadline: Deadline? = nil)
+    throws(ClientError)
+  {
     try connection.send(request.head + request.body)
+    try self.init(answering: connection, until: deadline)
+  }
+
+  /// Reads the head of the reply to what was sent. Blocks and throws in the same way.
+  init(answering connection: Connection, until deadline: Deadline? = nil) throws(ClientError) {
+    self.connection = connection
     while true {
       if let part = try parser.next() {
         guard case .head(let head) = part else { continue }

@@ -22,6 +22,8 @@ private final class JSONOutput {
   @exclusivity(unchecked) private(set) var bytes: [UInt8] = []
   @exclusivity(unchecked) private var open: [UInt8] = []
 
+  var depth: Int { open.count }
+
   init() { bytes.reserveCapacity(1024) }
 
   func begin(_ opening: UInt8, _ closing: UInt8) -> Int {
@@ -119,10 +121,22 @@ private final class JSONOutput {
 /// Where a single value goes: the root, an element or a member.
 private struct JSONValueEncoder: Encoder, SingleValueEncodingContainer {
   let output: JSONOutput
+  /// What was open before it.
+  private let depth: Int
   var codingPath: [any CodingKey] { [] }
   var userInfo: [CodingUserInfoKey: Any] { [:] }
 
+  init(output: JSONOutput) {
+    self.output = output
+    depth = output.depth
+  }
+
   func container<Key: CodingKey>(keyedBy: Key.Type) -> KeyedEncodingContainer<Key> {
+    // Asked again, it goes on with the same object: so a value adds fields to those of another.
+    if output.depth > depth {
+      output.close(to: depth + 1)
+      return KeyedEncodingContainer(JSONObjectContainer(output: output, depth: depth + 1))
+    }
     let depth = output.begin(UInt8(ascii: "{"), UInt8(ascii: "}"))
     return KeyedEncodingContainer(JSONObjectContainer(output: output, depth: depth))
   }

@@ -63,8 +63,8 @@ struct Router: Sendable {
   let routes: [Route]
 
   static let api = Router(
-    routes: JobRoutes.all + BulkRoutes.all + LogRoutes.all + QueueRoutes.all + ScheduleRoutes.all + DaemonRoutes.all
-      + EventRoutes.all)
+    routes: JobRoutes.all + BulkRoutes.all + LeaseRoutes.all + LogRoutes.all + QueueRoutes.all + ScheduleRoutes.all
+      + DaemonRoutes.all + EventRoutes.all)
 
   func match(_ method: HTTPMethod, _ target: RequestTarget) -> Match {
     // RFC 9110 section 9.3.2: HEAD is GET without the body.

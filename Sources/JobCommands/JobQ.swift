@@ -33,6 +33,7 @@ struct JobQ: ParsableCommand {
       CommandGroup(
         name: "Queues and the daemon:",
         subcommands: [QueuesCommand.self, QueueCommand.self, PauseCommand.self, ResumeCommand.self, DrainCommand.self]),
+      CommandGroup(name: "Outside workers:", subcommands: [WorkCommand.self]),
       CommandGroup(name: "Schedules:", subcommands: [ScheduleCommand.self]),
     ])
 }

@@ -92,6 +92,14 @@ enum Values {
   static func jobCount(_ text: String) throws -> Int { try number(text, in: 0...1_000_000_000) }
   static func lineCount(_ text: String) throws -> Int { try number(text, in: 0...Int(Int32.max)) }
 
+  static func concurrency(_ text: String) throws -> Int { try number(text, in: 1...1000) }
+
+  static func lease(_ text: String) throws -> TimeSpan {
+    let span = try span(text)
+    guard .seconds(1) <= span, span <= .days(1) else { throw ValidationError("from a second to a day is expected") }
+    return span
+  }
+
   static func number(_ text: String, in range: ClosedRange<Int>) throws -> Int {
     guard let number = Int(text), text.first != "+", range.contains(number) else {
       throw ValidationError("a number from \(range.lowerBound) to \(range.upperBound) is expected")

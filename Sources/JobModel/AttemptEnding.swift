@@ -11,6 +11,8 @@ package struct AttemptEnding: Sendable, Hashable {
   package var systemSeconds: Double?
   package var maxRSSBytes: Int64?
   package var result: JSONValue?
+  /// An outside worker said that no further attempt makes sense.
+  package var isFinal = false
 
   package init(_ outcome: Outcome, exitCode: Int? = nil, signal: Int? = nil, error: String? = nil, errno: Int32? = nil)
   {

@@ -65,7 +65,9 @@ extension Decoder {
   package func refuseUnknownKeys<Keys: CodingKey & CaseIterable>(_: Keys.Type) throws {
     let container = try self.container(keyedBy: AnyKey.self)
     for key in container.allKeys where Keys(stringValue: key.stringValue) == nil {
-      let path = (codingPath.map(\.stringValue) + [key.stringValue]).joined(separator: ".")
+      let path = (codingPath + [key]).reduce(into: "") { path, key in
+        path += key.intValue.map { "[\($0)]" } ?? (path.isEmpty ? key.stringValue : ".\(key.stringValue)")
+      }
       throw UnknownField(name: path, known: Keys.allCases.map(\.stringValue).sorted())
     }
   }

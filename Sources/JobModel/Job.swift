@@ -160,11 +160,15 @@ package struct Attempt: Sendable, Hashable, Codable {
   package var maxRSSBytes: Int64?
   /// KILL did not end a process of this attempt within 30 s: it is stuck in the kernel.
   package var unkillable: Bool
+  /// Who leased the job, where it said so.
+  package var worker: String?
+  /// When the lease ends, or would have.
+  package var leaseExpiresAt: Timestamp?
 
   package init(
     attempt: Int, startedAt: Timestamp, finishedAt: Timestamp? = nil, outcome: Outcome? = nil, exitCode: Int? = nil,
     signal: Int? = nil, error: String? = nil, userSeconds: Double? = nil, systemSeconds: Double? = nil,
-    maxRSSBytes: Int64? = nil, unkillable: Bool = false
+    maxRSSBytes: Int64? = nil, unkillable: Bool = false, worker: String? = nil, leaseExpiresAt: Timestamp? = nil
   ) {
     self.attempt = attempt
     self.startedAt = startedAt
@@ -177,6 +181,8 @@ package struct Attempt: Sendable, Hashable, Codable {
     self.systemSeconds = systemSeconds
     self.maxRSSBytes = maxRSSBytes
     self.unkillable = unkillable
+    self.worker = worker
+    self.leaseExpiresAt = leaseExpiresAt
   }
 
   package enum CodingKeys: String, CodingKey, CaseIterable {
@@ -189,7 +195,8 @@ package struct Attempt: Sendable, Hashable, Codable {
     case userSeconds = "user_seconds"
     case systemSeconds = "system_seconds"
     case maxRSSBytes = "max_rss_bytes"
-    case unkillable
+    case unkillable, worker
+    case leaseExpiresAt = "lease_expires_at"
   }
 
   package func encode(to encoder: any Encoder) throws {
@@ -205,5 +212,7 @@ package struct Attempt: Sendable, Hashable, Codable {
     try c.encode(systemSeconds, forKey: .systemSeconds)
     try c.encode(maxRSSBytes, forKey: .maxRSSBytes)
     try c.encode(unkillable, forKey: .unkillable)
+    try c.encode(worker, forKey: .worker)
+    try c.encode(leaseExpiresAt, forKey: .leaseExpiresAt)
   }
 }

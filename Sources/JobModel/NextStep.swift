@@ -23,10 +23,12 @@ package struct AttemptFacts: Hashable, Sendable {
   /// How many times in a row, this one included, the daemon itself died under the job within five minutes of the
   /// attempt's start. A reboot and an orderly stop do not count.
   package var deathsInARow: Int
+  /// How many leases in a row, this one included, expired with no word from their workers.
+  package var expiriesInARow: Int
 
   package init(
     attempt: Int, maxAttempts: Int, retries: Int, backoff: Backoff, retryOn: ExitCodes?, noRetryOn: ExitCodes?,
-    onInterrupt: OnInterrupt, cancelling: Bool, deathsInARow: Int
+    onInterrupt: OnInterrupt, cancelling: Bool, deathsInARow: Int, expiriesInARow: Int = 0
   ) {
     self.attempt = attempt
     self.maxAttempts = maxAttempts
@@ -37,9 +39,11 @@ package struct AttemptFacts: Hashable, Sendable {
     self.onInterrupt = onInterrupt
     self.cancelling = cancelling
     self.deathsInARow = deathsInARow
+    self.expiriesInARow = expiriesInARow
   }
 
   package static let deathsThatFail = 3
+  package static let expiriesThatFail = 5
 
   /// Decides what follows an attempt that ended like this. Pure; `random` is drawn from 0..<1 by the caller.
   package func next(after ending: AttemptEnding, random: Double) -> NextStep {
@@ -59,8 +63,13 @@ package struct AttemptFacts: Hashable, Sendable {
       case .hold: return .hold
       case .fail: return .end(.failed, reason: nil)
       }
-    case .leaseExpired: return .again
+    case .leaseExpired:
+      guard expiriesInARow >= Self.expiriesThatFail else { return .again }
+      return .end(
+        .failed,
+        reason: "\(expiriesInARow) leases in a row expired: whatever worker takes this job does not come back")
     case .failed, .signaled, .timedOut, .spawnFailed, .oomKilled:
+      if ending.isFinal { return .end(.failed, reason: nil) }
       let status = ending.exitStatus
       if let noRetryOn, noRetryOn.contains(status) { return .end(.failed, reason: nil) }
       if let retryOn, !retryOn.contains(status) { return .end(.failed, reason: nil) }

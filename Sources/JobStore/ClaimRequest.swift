@@ -33,6 +33,13 @@ package struct QueueRoom: Sendable, Hashable {
   /// Makes the room smaller by a job that runs.
   package mutating func take(_ labels: [String: String]) { take(key: perKey.flatMap { labels[$0.label] }) }
 
+  /// Leaves so many places to those who look for leases. Where keys are counted that is all: which keys they will
+  /// have is not known.
+  package mutating func spare(_ count: Int) {
+    guard count > 0 else { return }
+    places = perKey != nil ? 0 : places.map { max(0, $0 - count) }
+  }
+
   /// The same by the value of the label that is counted by; nil where the job does not have it. A limit that was
   /// lowered below what runs leaves no room, not less.
   package mutating func take(key: String?) {

@@ -30,10 +30,7 @@ struct JobReader {
     let found = try statements[.findSpec].bind(row.id).first { columns throws(SQLiteError) in try JobSpec(row, columns)
     }
     guard var spec = found else { throw .corrupt("job \(row.id) has no spec", doing: Query.findSpec.sql) }
-    let labels = try statements[.findLabels].bind(row.id).all { row throws(SQLiteError) in
-      (try row.read(String.self), try row.read(String.self))
-    }
-    spec.labels = Dictionary(labels) { first, _ in first }
+    spec.labels = try labels(of: row.id)
     for (id, kind) in try dependencies(of: row.id) {
       switch kind {
       case .after: spec.after.append(id)
@@ -41,6 +38,13 @@ struct JobReader {
       }
     }
     return spec
+  }
+
+  func labels(of id: JobID) throws(SQLiteError) -> [String: String] {
+    let labels = try statements[.findLabels].bind(id).all { row throws(SQLiteError) in
+      (try row.read(String.self), try row.read(String.self))
+    }
+    return Dictionary(labels) { first, _ in first }
   }
 
   func stdin(of id: JobID) throws(SQLiteError) -> Data? {
@@ -215,7 +219,8 @@ extension Attempt {
     self.init(
       attempt: try row.read(), startedAt: try row.read(), finishedAt: try row.read(), outcome: try row.read(),
       exitCode: try row.read(), signal: try row.read(), error: try row.read(), userSeconds: try row.read(),
-      systemSeconds: try row.read(), maxRSSBytes: try row.read(), unkillable: try row.read())
+      systemSeconds: try row.read(), maxRSSBytes: try row.read(), unkillable: try row.read(), worker: try row.read(),
+      leaseExpiresAt: try row.read())
   }
 }
 

@@ -38,6 +38,8 @@ struct JobRow: Sendable, Hashable {
   var error: String?
   /// JSON.
   var result: String?
+  /// Leases that expired, one after the other.
+  var expiries = 0
 
   /// A new job, before its dependencies are known.
   init(_ spec: JobSpec, at moment: Moment) {
@@ -158,7 +160,7 @@ struct JobRow: Sendable, Hashable {
   /// With as many attempts as it had at first.
   private mutating func comeBack(retries: Int) {
     maxAttempts = attempt + 1 + retries
-    deaths = 0
+    (deaths, expiries) = (0, 0)
     finishedAt = nil
     cancelledBy = nil
     (exitCode, signal, outcome, error, result) = (nil, nil, nil, nil, nil)
@@ -195,6 +197,7 @@ extension JobRow {
     outcome = try row.read()
     error = try row.read()
     result = try row.read()
+    expiries = try row.read()
   }
 
   /// Runs `Query.insertJob`.
@@ -209,7 +212,7 @@ extension JobRow {
   func save(by statement: Statement) throws(SQLiteError) {
     statement.bind(state).bind(runAt).bind(dueWall).bind(dueBoot).bind(pending).bind(startedAt).bind(finishedAt)
       .bind(attempt).bind(maxAttempts).bind(deaths).bind(cancelling).bind(cancelledBy).bind(limitKey).bind(exitCode)
-      .bind(signal).bind(outcome).bind(error).bind(result).bind(id)
+      .bind(signal).bind(outcome).bind(error).bind(result).bind(expiries).bind(id)
     try statement.run()
   }
 }

@@ -12,7 +12,7 @@ package import JobModel
 /// are answered, `onCommit` is called on the store's own thread with the changes in commit order. Calls that
 /// wait at the same time may share a commit, in any order; calls of which one was answered before the other
 /// began are done in that order.
-package protocol JobStore: ScheduleStore {
+package protocol JobStore: LeaseStore, ScheduleStore {
   /// The store's own identity, a UUID in lower case, made with it. It marks the processes of its jobs.
   var identity: String { get }
 
@@ -49,7 +49,7 @@ package protocol JobStore: ScheduleStore {
 
   // MARK: What a person asks
 
-  /// A waiting job ends `cancelled`; a running one is marked `cancelling`.
+  /// A waiting or leased job ends `cancelled`; a running one is marked `cancelling`.
   /// - Throws: `.noSuchJob`, `.wrongState` where it has ended.
   func cancel(_ id: JobID, at moment: Moment) async throws(StoreError) -> Job
   /// Sets a waiting job aside; one that is held already stays as it is.
@@ -135,7 +135,8 @@ package protocol JobStore: ScheduleStore {
 
   // MARK: Starts and stops
 
-  /// Every running attempt that an earlier daemon left, with what is known of its processes.
+  /// Every running attempt that an earlier daemon left, with what is known of its processes. Leases are none: they
+  /// go on.
   func leftovers() async throws(StoreError) -> [Leftover]
   /// Records these attempts as `interrupted` and takes the next step for each. A death counts against a job
   /// (three in a row fail it) where the earlier daemon died without having begun a stop, in this boot, within

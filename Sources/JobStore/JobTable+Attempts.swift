@@ -41,7 +41,9 @@ extension JobTable {
   /// An attempt that is not running any more needs no interruption: it is left out.
   func interrupt(_ leftovers: [Leftover], at moment: Moment) throws {
     for leftover in leftovers {
-      guard let row = try reader.row(leftover.id), row.state == .running, row.attempt == leftover.attempt else {
+      guard let row = try reader.row(leftover.id), row.state == .running, row.kind == .command,
+        row.attempt == leftover.attempt
+      else {
         continue
       }
       let (cause, counts) = try cause(ofDeathUnder: row, at: moment)
@@ -52,11 +54,13 @@ extension JobTable {
 
   /// - Parameter deaths: daemons that died under the job one after the other, this time included; 0 ends the
   ///   row.
-  private func conclude(
-    _ old: JobRow, _ ending: AttemptEnding, deaths: Int, result: String?, random: Double, at moment: Moment
+  func conclude(
+    _ old: JobRow, _ ending: AttemptEnding, deaths: Int = 0, result: String? = nil, random: Double = 0,
+    at moment: Moment
   ) throws -> JobState {
     var row = old
     row.deaths = deaths
+    row.expiries = ending.outcome == .leaseExpired ? old.expiries + 1 : 0
     let step = try facts(of: row).next(after: ending, random: random)
     row.conclude(ending, step, result: result, at: moment)
     try statements[.endAttempt].bind(moment.wall).bind(row.outcome).bind(row.exitCode).bind(row.signal)
@@ -72,7 +76,7 @@ extension JobTable {
       AttemptFacts(
         attempt: job.attempt, maxAttempts: job.maxAttempts, retries: try row.read(), backoff: try Backoff(row),
         retryOn: try row.read(), noRetryOn: try row.read(), onInterrupt: job.onInterrupt, cancelling: job.cancelling,
-        deathsInARow: job.deaths)
+        deathsInARow: job.deaths, expiriesInARow: job.expiries)
     }
     guard let facts else { throw .corrupt("job \(job.id) has no spec", doing: Query.findPolicy.sql) }
     return facts

@@ -12,6 +12,10 @@ extension JobTable {
       row.end(.cancelled, at: moment)
       try save(row, was: old, at: moment)
       try tellDependents(of: row, at: moment)
+    case .running where old.kind == .payload:
+      // Leased: jobqd runs nothing for it, and its worker is told at its next call.
+      _ = try conclude(old, AttemptEnding(.cancelled), at: moment)
+      return try find(old.id)
     case .running:
       // Its worker ends the processes; the job ends with the attempt. Asking twice changes nothing.
       row.cancelling = true

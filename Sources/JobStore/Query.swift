@@ -20,6 +20,9 @@ enum Query: Int, CaseIterable {
   case findDependents
   // Attempts
   case findAttempts, insertAttempt, endAttempt, noteProcess, noteUnkillable, findLeftovers, findStart
+  // Leases
+  case insertLease, findLease, extendLease, removeAttempt, findAttemptStart, findLeases
+  case leasesDueByWall, leasesDueByBoot, nextLeaseWall, nextLeaseBoot
   // Claims and time
   case readyQueues, nextInQueue, aheadByPriority, aheadByArrival, startTimes, setStartTimes, dueByWall, dueByBoot,
     nextWall, nextBoot
@@ -44,7 +47,7 @@ extension Query {
   private static let jobColumns = """
     id, state, queue, kind, priority, created_at, run_at, due_wall, due_boot, pending, started_at, finished_at, \
     attempt, max_attempts, deaths, cancelling, cancelled_by, on_interrupt, unique_key, limit_key, exit_code, signal, \
-    outcome, error, result
+    outcome, error, result, expiries
     """
   private static let specColumns = """
     name, cwd, umask, timeout, kill_grace, retries, backoff_kind, backoff_base, backoff_max, backoff_jitter, retry_on, \
@@ -99,7 +102,7 @@ extension Query {
       """
       UPDATE jobs SET state = ?, run_at = ?, due_wall = ?, due_boot = ?, pending = ?, started_at = ?, finished_at = ?, \
       attempt = ?, max_attempts = ?, deaths = ?, cancelling = ?, cancelled_by = ?, limit_key = ?, \
-      exit_code = ?, signal = ?, outcome = ?, error = ?, result = ? WHERE id = ?
+      exit_code = ?, signal = ?, outcome = ?, error = ?, result = ?, expiries = ? WHERE id = ?
       """
     // What hangs on it goes with it: ON DELETE CASCADE.
     case .removeJob: "DELETE FROM jobs WHERE id = ?"
@@ -176,7 +179,7 @@ extension Query {
     case .findAttempts:
       """
       SELECT attempt, started_at, finished_at, outcome, exit_code, signal, error, user_seconds, system_seconds, \
-      max_rss_bytes, unkillable FROM attempts WHERE job_id = ? ORDER BY attempt
+      max_rss_bytes, unkillable, worker, lease_wall FROM attempts WHERE job_id = ? ORDER BY attempt
       """
     case .insertAttempt:
       "INSERT INTO attempts (job_id, attempt, run, started_at, started_boot) VALUES (?, ?, ?, ?, ?)"
@@ -194,13 +197,48 @@ extension Query {
     case .findLeftovers:
       """
       SELECT j.id, j.attempt, j.queue, a.started_at, a.pid, a.start_time, a.boot_id FROM jobs j CROSS JOIN attempts a \
-      WHERE j.state = 'running' AND a.job_id = j.id AND a.attempt = j.attempt ORDER BY j.id
+      WHERE j.state = 'running' AND j.kind = 'command' AND a.job_id = j.id AND a.attempt = j.attempt ORDER BY j.id
       """
     // Where and when an attempt started, for a death to be judged.
     case .findStart:
       """
       SELECT a.run, a.started_boot, r.boot_id, r.stopping FROM attempts a LEFT JOIN runs r ON r.run = a.run \
       WHERE a.job_id = ? AND a.attempt = ?
+      """
+
+    case .insertLease:
+      """
+      INSERT INTO attempts (job_id, attempt, run, started_at, started_boot, worker, lease, lease_wall, lease_boot) \
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+      """
+    case .findLease:
+      "SELECT attempt, outcome, lease_wall, lease_boot FROM attempts WHERE job_id = ? AND lease = ?"
+    case .extendLease: "UPDATE attempts SET lease_wall = ?, lease_boot = ? WHERE job_id = ? AND attempt = ?"
+    case .removeAttempt: "DELETE FROM attempts WHERE job_id = ? AND attempt = ?"
+    case .findAttemptStart: "SELECT started_at FROM attempts WHERE job_id = ? AND attempt = ?"
+    case .findLeases:
+      """
+      SELECT j.id, j.attempt, j.queue FROM jobs j WHERE j.state = 'running' AND j.kind = 'payload' ORDER BY j.id
+      """
+    case .leasesDueByWall:
+      """
+      SELECT job_id, worker FROM attempts INDEXED BY attempts_lease_wall \
+      WHERE finished_at IS NULL AND lease_boot IS NULL AND lease_wall <= ? ORDER BY lease_wall LIMIT ?
+      """
+    case .leasesDueByBoot:
+      """
+      SELECT job_id, worker FROM attempts INDEXED BY attempts_lease_boot \
+      WHERE finished_at IS NULL AND lease_boot <= ? ORDER BY lease_boot LIMIT ?
+      """
+    case .nextLeaseWall:
+      """
+      SELECT lease_wall FROM attempts INDEXED BY attempts_lease_wall \
+      WHERE finished_at IS NULL AND lease_boot IS NULL AND lease_wall IS NOT NULL ORDER BY lease_wall LIMIT 1
+      """
+    case .nextLeaseBoot:
+      """
+      SELECT lease_boot FROM attempts INDEXED BY attempts_lease_boot \
+      WHERE finished_at IS NULL AND lease_boot IS NOT NULL ORDER BY lease_boot LIMIT 1
       """
 
     // INDEXED BY where SQLite might take an index by state alone, and sort: it then refuses the statement if

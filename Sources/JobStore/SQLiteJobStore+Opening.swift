@@ -148,6 +148,7 @@ extension SQLiteJobStore {
           WHERE state IN ('held', 'blocked', 'scheduled') AND due_boot IS NOT NULL;
           UPDATE queues SET pause_boot = NULL, start_boot = NULL;
           UPDATE store SET pause_boot = NULL;
+          UPDATE attempts SET lease_boot = NULL WHERE finished_at IS NULL AND lease_boot IS NOT NULL
           """)
       }
       try connection.execute("UPDATE hook_deliveries SET due = 0 WHERE due > 0")

@@ -24,6 +24,7 @@ package struct SchedulerCore: Sendable {
     /// Something that held jobs back has gone, or got an end: a pause, a limit, a failing disk.
     case loosened
     case limits(workers: Int, queues: [String: QueueLimits])
+    case lease(LeaseEvent)
     case drain
     case resume
     case stop
@@ -38,6 +39,12 @@ package struct SchedulerCore: Sendable {
     case promote
     /// One alarm for each clock; nil disarms it.
     case arm(wall: Timestamp?, boot: Int64?)
+    /// Let the worker that asked with this number look for so many jobs, in this room of its queue.
+    case look(ticket: UInt64, Int, QueueRoom)
+    /// Tell the worker that there is nothing for it.
+    case turnAway(ticket: UInt64)
+    /// Ask the store to end the leases whose time has come, and when the next does.
+    case expire
     /// Nothing runs any more: what waits for a drain or a stop may go on.
     case idle
   }
@@ -48,35 +55,49 @@ package struct SchedulerCore: Sendable {
     /// By one of which its queue may be limited, now or later.
     package var labels: [String: String]
     package var cancelling: Bool
+    /// An outside worker has it: no worker of ours does.
+    package var isLeased = false
   }
 
   /// When each thing that is waited for comes, as the store last said.
-  private struct Alarms: Hashable {
+  struct Alarms: Hashable {
     var wall: Timestamp?
     var boot: Int64?
-    /// The first start that a rate holds back, by the time since boot.
+    /// The first start that a rate holds back, by the time since boot: of a command, and of a lease.
     var start: Int64?
+    var leaseStart: Int64?
+    /// The first end of a lease.
+    var leaseWall: Timestamp?
+    var leaseBoot: Int64?
 
-    var action: Action { .arm(wall: wall, boot: [boot, start].compactMap { $0 }.min()) }
+    var action: Action {
+      .arm(
+        wall: [wall, leaseWall].compactMap { $0 }.min(),
+        boot: [boot, start, leaseStart, leaseBoot].compactMap { $0 }.min())
+    }
   }
 
   /// A question to the store: at most one of a kind is under way; what comes meanwhile is remembered, not asked twice.
-  private enum Question: Sendable { case idle, asked, askedAndStale }
+  enum Question: Sendable { case idle, asked, askedAndStale }
 
-  package private(set) var running: [JobID: Running] = [:]
+  package internal(set) var running: [JobID: Running] = [:]
   package private(set) var isDraining = false
   package private(set) var isStopping = false
   package private(set) var workers: Int
   /// In force, of each queue that has any.
-  package private(set) var queueLimits: [String: QueueLimits]
-  private var claiming = Question.idle
+  package internal(set) var queueLimits: [String: QueueLimits]
+  var claiming = Question.idle
   private var promoting = Question.idle
-  private var lastRequest: ClaimRequest?
-  private var alarms = Alarms()
+  var lastRequest: ClaimRequest?
+  var alarms = Alarms()
   /// False once a claim came back with less than it asked for: no more than the limits let through is waiting.
-  private var mayHaveWork = true
+  var mayHaveWork = true
   /// Cancels of jobs that a claim under way may be taking just now.
   private var cancelsDuringClaim: Set<JobID> = []
+  var desk = LeaseDesk()
+  var expiring = Question.idle
+  /// Leases that ended while a look is under way that may have granted them, with the number of the latest such look.
+  var leasesEnded: [Attempt: UInt64] = [:]
 
   package init(workers: Int, queueLimits: [String: QueueLimits] = [:]) {
     self.workers = workers
@@ -92,6 +113,7 @@ package struct SchedulerCore: Sendable {
       // Whoever sees the storage answer again says `loosened`.
       claiming = .idle
       cancelsDuringClaim.removeAll()
+      serve(&actions)
       return actions
     case .promoted(let report):
       let stale = promoting == .askedAndStale
@@ -104,29 +126,33 @@ package struct SchedulerCore: Sendable {
     case .promoteFailed: promoting = .idle
     case .alarm:
       promote(&actions)
+      expire(&actions)
       // Whether it was this that came the store knows: it tells anew what is still to come.
-      if alarms.start != nil {
-        alarms.start = nil
+      if alarms.start != nil || alarms.leaseStart != nil {
+        (alarms.start, alarms.leaseStart) = (nil, nil)
         wake()
       }
     case .ended(let id, let attempt): end(id, attempt, &actions)
     case .loosened:
       wake()
       promote(&actions)
+      expire(&actions)
     case .limits(let workers, let queues):
       self.workers = workers
       queueLimits = queues
       wake()
+    case .lease(let event): handle(event, &actions)
     case .drain:
       isDraining = true
-      if running.isEmpty, claiming == .idle { actions.append(.idle) }
+      if busy == 0, claiming == .idle { actions.append(.idle) }
     case .resume:
       isDraining = false
       wake()
     case .stop:
       isStopping = true
-      if running.isEmpty, claiming == .idle { actions.append(.idle) }
+      if busy == 0, claiming == .idle { actions.append(.idle) }
     }
+    serve(&actions)
     claim(&actions)
     return actions
   }
@@ -134,8 +160,11 @@ package struct SchedulerCore: Sendable {
   private mutating func note(_ changes: [JobChange], _ actions: inout [Action]) {
     var rearm = false
     for change in changes {
+      noteLease(change)
       switch change.to {
-      case .queued?: wake()
+      case .queued?:
+        wakeClaims()
+        desk.note(newJobIn: change.queue)
       case .scheduled?: rearm = true
       case .running? where change.cancelling:
         if let attempt = running[change.id]?.attempt {
@@ -150,8 +179,14 @@ package struct SchedulerCore: Sendable {
     if rearm { promote(&actions) }
   }
 
+  /// Anything may have changed that a claim or a look under way did not see.
+  mutating func wake() {
+    wakeClaims()
+    desk.noteAnything()
+  }
+
   /// There may be something to claim that a claim under way did not see.
-  private mutating func wake() {
+  mutating func wakeClaims() {
     mayHaveWork = true
     if claiming == .asked { claiming = .askedAndStale }
   }
@@ -175,7 +210,7 @@ package struct SchedulerCore: Sendable {
       alarms.start = report.nextStart
       actions.append(alarms.action)
     }
-    if running.isEmpty, isDraining || isStopping { actions.append(.idle) }
+    if isDraining || isStopping, busy == 0 { actions.append(.idle) }
   }
 
   private mutating func end(_ id: JobID, _ attempt: Int, _ actions: inout [Action]) {
@@ -183,8 +218,9 @@ package struct SchedulerCore: Sendable {
     guard let ended = running[id], ended.attempt == attempt else { return }
     running[id] = nil
     // A queue at its limit may have held work back that the last claim could not see.
-    if queueLimits[ended.queue] != nil { wake() }
-    if running.isEmpty, claiming == .idle, isDraining || isStopping { actions.append(.idle) }
+    if queueLimits[ended.queue] != nil { wakeClaims() }
+    if queueLimits[ended.queue]?.perKey != nil { desk.noteAnything(in: ended.queue) }
+    if isDraining || isStopping, busy == 0, claiming == .idle { actions.append(.idle) }
   }
 
   private mutating func promote(_ actions: inout [Action]) {
@@ -198,6 +234,9 @@ package struct SchedulerCore: Sendable {
     }
   }
 
+  /// How many of our workers have an attempt: all that runs but what is leased. Queues and keys are bounded by both.
+  package var busy: Int { running.values.count { !$0.isLeased } }
+
   private mutating func claim(_ actions: inout [Action]) {
     guard mayHaveWork, claiming == .idle, !isDraining, !isStopping else { return }
     let free = workers - busy
@@ -209,14 +248,12 @@ package struct SchedulerCore: Sendable {
     actions.append(.claim(request))
   }
 
-  /// What takes one of `workers`. Queues and keys are bounded by all that runs.
-  package var busy: Int { running.count }
-
   /// What each limited queue may start beside what runs.
   private var rooms: [String: QueueRoom] {
     guard !queueLimits.isEmpty else { return [:] }
     var rooms = queueLimits.mapValues(QueueRoom.init)
     for job in running.values { rooms[job.queue]?.take(job.labels) }
+    for (queue, line) in desk.lines { rooms[queue]?.spare(line.looking) }
     return rooms
   }
 }

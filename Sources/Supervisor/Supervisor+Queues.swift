@@ -1,5 +1,5 @@
 import JobModel
-import JobStore
+package import JobStore
 
 /// What the supervisor knows of the queues' settings. The store keeps those that were set; the file's win over them.
 struct QueueSettings {

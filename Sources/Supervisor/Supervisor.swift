@@ -46,8 +46,14 @@ package actor Supervisor {
   var schedules = ScheduleBook()
   /// What the core wants to be woken for.
   private var coreAlarm: (wall: Timestamp?, boot: Int64?)
+  /// Who waits for a word of the core on its leases, by ticket.
+  var leaseTurns: [UInt64: CheckedContinuation<LeaseTurn, Never>] = [:]
+  var leaseTickets: UInt64 = 0
   private let inbox: AsyncStream<Input>
   private nonisolated let post: AsyncStream<Input>.Continuation
+
+  /// Hands an event in from another thread.
+  nonisolated func post(_ event: SchedulerCore.Event) { post.yield(.event(event)) }
 
   /// What reaches the actor from other threads, in order.
   private enum Input: Sendable {
@@ -110,6 +116,7 @@ package actor Supervisor {
       logger.notice("recording attempts that an earlier daemon left", metadata: ["attempts": "\(ended.count)"])
       try await store.interrupt(ended, at: time.now())
     }
+    apply(.lease(.found(try await store.leases())))
     try await adoptSettings()
     try await synchroniseSchedules(configuration.schedules)
   }
@@ -186,6 +193,9 @@ package actor Supervisor {
     switch action {
     case .claim(let request): chore { await $0.claim(request) }
     case .promote: chore { await $0.promote() }
+    case .expire: chore { await $0.expireLeases() }
+    case .look(let ticket, let count, let room): take(.look(count, room), ticket)
+    case .turnAway(let ticket): take(.leave, ticket)
     case .arm(let wall, let boot):
       coreAlarm = (wall, boot)
       rearm()

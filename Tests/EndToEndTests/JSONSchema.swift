@@ -1,7 +1,7 @@
 import Foundation
 
 /// As much of JSON Schema (2020-12) as docs/openapi.yaml uses: type, enum, const, required, properties,
-/// additionalProperties, items, oneOf, $ref, minItems.
+/// additionalProperties, items, oneOf, allOf, $ref, minItems.
 struct JSONSchema {
   let document: [String: Any]
 
@@ -13,6 +13,7 @@ struct JSONSchema {
       let fitting = options.count { faults(value, $0, at: path).isEmpty }
       return fitting == 1 ? [] : ["\(path): \(fitting) of \(options.count) schemas fit \(value)"]
     }
+    if let parts = schema["allOf"] as? [Any] { return parts.flatMap { faults(value, $0, at: path) } }
     if let type = schema["type"] {
       let types = (type as? [Any])?.map { "\($0)" } ?? ["\(type)"]
       guard types.contains(where: { Self.isOf($0, value) }) else { return ["\(path): \(value) is no \(types)"] }

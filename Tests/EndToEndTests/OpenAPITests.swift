@@ -63,6 +63,12 @@ struct OpenAPITests {
     ("GET", "/v1/queues/none", nil, 404), ("GET", "/v1/jobs/{running}/why", nil, 200),
     ("GET", "/v1/jobs/{ended}/why", nil, 200), ("GET", "/v1/jobs/99999/why", nil, 404),
     ("PATCH", "/v1/queues/fixed", #"{"concurrency":3}"#, 409), ("PATCH", "/v1/queues/mail", #"{"concurrency":0}"#, 422),
+    ("POST", "/v1/queues/leased/lease", #"{"worker":"w","max":2,"lease_seconds":60}"#, 200),
+    ("POST", "/v1/queues/leased/lease", #"{"wait_seconds":0.1}"#, 200), ("POST", "/v1/queues/leased/lease", "[", 400),
+    ("POST", "/v1/queues/leased/lease", #"{"max":0}"#, 422),
+    ("POST", "/v1/queues/-/lease", #"{}"#, 422),
+    ("POST", "/v1/leases", #"{"complete":[{"id":1,"lease":"x"}],"fail":[{"id":9999,"lease":"x"}]}"#, 200),
+    ("POST", "/v1/leases", #"{"complete":[{"id":1}]}"#, 422), ("POST", "/v1/leases", #"{"complete":"#, 400),
     ("GET", "/v1/schedules", nil, 200), ("GET", "/v1/schedules/file", nil, 200),
     ("POST", "/v1/schedules", #"{"name":"tick","cron":"@every 1s","job":{"command":["true"],"env":{"A":"B"}}}"#, 201),
     ("POST", "/v1/schedules", #"{"name":"tick","cron":"@every 1s","job":{"command":["true"]}}"#, 409),
@@ -103,6 +109,7 @@ struct OpenAPITests {
         "{scheduled}": try await daemon.enqueue("--delay", "1h", "true"),
         "{running}": try await daemon.enqueue("sleep", "600"), "{depended}": try await daemon.enqueue("--hold", "true"),
       ]
+      _ = try await call(daemon, "POST", "/v1/jobs", #"{"payload":[1],"queue":"leased"}"#)
       _ = try await daemon.enqueue("--after", jobs["{depended}"]!, "true")
       try await daemon.jobq("wait", jobs["{ended}"]!)
       try await daemon.started(jobs["{running}"]!)

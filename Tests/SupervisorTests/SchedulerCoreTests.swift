@@ -204,7 +204,7 @@ struct SchedulerCoreRandomTests {
         case .start(let attempt): start(attempt)
         case .arm(_, let boot): alarm = boot
         case .promote: feed(.promoted(DueReport(promoted: 0, nextWall: nil, nextBoot: nil)))
-        case .cancel, .idle: break
+        case .cancel, .expire, .look, .turnAway, .idle: break
         }
       }
     }

@@ -1,0 +1,185 @@
+import JobModel
+import SQLite
+
+extension JobTable {
+  // MARK: Granting
+
+  /// - Throws: `NeedsSync`, as `claim` does.
+  func lease(_ terms: LeaseTerms, room: QueueRoom, isSynced: Bool, at moment: Moment) throws -> GrantedLeases {
+    var grant = GrantedLeases()
+    guard try reader.queue(terms.queue)?.paused == false else { return grant }
+    let end = (wall: moment.wall + terms.span, boot: moment.boot + terms.span.milliseconds)
+    let request = ClaimRequest(limit: terms.limit, rooms: [terms.queue: room])
+    grant.nextStart = try take(request, .payload, from: [terms.queue], isSynced: isSynced, at: moment) { old in
+      var row = old
+      row.start(at: moment)
+      try save(row, was: old, at: moment)
+      let token = Self.newToken()
+      try statements[.insertLease].bind(row.id).bind(row.attempt).bind(run).bind(moment.wall).bind(moment.boot)
+        .bind(terms.worker).bind(token).bind(end.wall).bind(end.boot).run()
+      grant.leases.append(LeasedAttempt(job: try reader.job(row), token: token))
+    }
+    return grant
+  }
+
+  /// 128 random bits: nobody comes upon another's token by chance, or by trying.
+  private static func newToken() -> String {
+    (0..<2).map { _ in
+      let digits = String(UInt64.random(in: .min ... .max), radix: 16)
+      return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+    }.joined()
+  }
+
+  /// The attempt's row goes, and its number is free: nobody has seen it.
+  func giveBack(_ leases: [LeasedAttempt], at moment: Moment) throws {
+    for lease in leases {
+      guard let old = try reader.row(lease.job.id), let held = try reader.lease(old.id, token: lease.token),
+        held.isCurrent(for: old)
+      else { continue }
+      var row = old
+      try statements[.removeAttempt].bind(row.id).bind(row.attempt).run()
+      row.attempt -= 1
+      row.startedAt = try statements[.findAttemptStart].bind(row.id).bind(row.attempt).first {
+        row throws(SQLiteError) in try row.read()
+      }
+      row.wait(held: false, at: moment)
+      try save(row, was: old, at: moment)
+    }
+  }
+
+  // MARK: What workers say
+
+  func settle(_ reports: [EncodedReport], at moment: Moment) throws -> [SettledLease] {
+    try reports.map { try settle($0, at: moment) }
+  }
+
+  private func settle(_ report: EncodedReport, at moment: Moment) throws -> SettledLease {
+    let id = report.id
+    guard let row = try reader.row(id) else {
+      return refused(id, nil, .notFound, "there is no job \(id); it may have been removed")
+    }
+    guard let lease = try reader.lease(id, token: report.token) else {
+      return refused(id, row.state, .stale, "job \(id) has no lease with this token")
+    }
+    guard lease.isCurrent(for: row) else { return answerAgain(report, lease, row) }
+    guard !lease.isOver(at: moment) else {
+      return refused(id, row.state, .expired, "the lease of job \(id) has expired; the job runs again")
+    }
+    let state: JobState
+    switch report.word {
+    case .complete(let result):
+      state = try conclude(row, AttemptEnding(.succeeded), result: result, at: moment)
+    case .fail(let error, let retry, let random):
+      var ending = AttemptEnding(.failed, error: error)
+      ending.isFinal = !retry
+      state = try conclude(row, ending, random: random, at: moment)
+    case .extend(let span):
+      let end = (wall: moment.wall + span, boot: moment.boot + span.milliseconds)
+      try statements[.extendLease].bind(end.wall).bind(end.boot).bind(id).bind(row.attempt).run()
+      return SettledLease(verdict: LeaseVerdict(id: id, state: row.state, expiresAt: end.wall), due: end.boot)
+    }
+    return SettledLease(verdict: LeaseVerdict(id: id, state: state), ended: row.attempt)
+  }
+
+  /// Of an attempt that has ended. A worker whose reply was lost says the same again, and hears the same.
+  private func answerAgain(_ report: EncodedReport, _ lease: Lease, _ row: JobRow) -> SettledLease {
+    let id = row.id
+    switch (report.word, lease.outcome) {
+    case (.complete, .succeeded?), (.fail, .failed?):
+      return SettledLease(verdict: LeaseVerdict(id: id, state: row.state))
+    case (_, .cancelled?):
+      return refused(id, row.state, .cancelled, "job \(id) was cancelled")
+    case (_, .leaseExpired?):
+      return refused(
+        id, row.state, .expired,
+        "the lease of job \(id), attempt \(lease.attempt), has expired; the job is \(row.state.rawValue) now")
+    default:
+      let outcome = lease.outcome?.rawValue ?? "under way"
+      return refused(id, row.state, .ended, "attempt \(lease.attempt) of job \(id) has ended already: \(outcome)")
+    }
+  }
+
+  private func refused(_ id: JobID, _ state: JobState?, _ code: LeaseVerdict.Refusal, _ detail: String)
+    -> SettledLease
+  {
+    SettledLease(verdict: LeaseVerdict(id: id, state: state, refused: code, detail))
+  }
+
+  // MARK: Time
+
+  func expireLeases(at moment: Moment, limit: Int) throws -> ExpiryReport {
+    var due = try statements[.leasesDueByBoot].bind(moment.boot).bind(limit).all(Self.job)
+    due += try statements[.leasesDueByWall].bind(moment.wall).bind(limit - due.count).all(Self.job)
+    var expired: [HeldLease] = []
+    for (id, worker) in due {
+      let row = try find(id)
+      let name = worker.map { "worker \($0)" } ?? "its worker"
+      let ending = AttemptEnding(.leaseExpired, error: "\(name) was silent for longer than the lease")
+      _ = try conclude(row, ending, at: moment)
+      expired.append(HeldLease(id: id, attempt: row.attempt, queue: row.queue))
+    }
+    return ExpiryReport(
+      expired: expired, nextWall: try statements[.nextLeaseWall].first { row throws(SQLiteError) in try row.read() },
+      nextBoot: try statements[.nextLeaseBoot].first { row throws(SQLiteError) in try row.read() })
+  }
+
+  private static func job(_ row: Statement) throws(SQLiteError) -> (JobID, worker: String?) {
+    (try row.read(), try row.read())
+  }
+}
+
+/// An attempt that a worker has, or had.
+struct Lease {
+  var attempt: Int
+  /// Nil while it is under way.
+  var outcome: Outcome?
+  var wall: Timestamp?
+  /// Nil after a reboot.
+  var boot: Int64?
+
+  func isCurrent(for job: JobRow) -> Bool { outcome == nil && job.state == .running && job.attempt == attempt }
+
+  func isOver(at moment: Moment) -> Bool {
+    if let boot { boot <= moment.boot } else if let wall { wall <= moment.wall } else { true }
+  }
+}
+
+extension JobReader {
+  func lease(_ id: JobID, token: String) throws(SQLiteError) -> Lease? {
+    try statements[.findLease].bind(id).bind(token).first { row throws(SQLiteError) in
+      Lease(attempt: try row.read(), outcome: try row.read(), wall: try row.read(), boot: try row.read())
+    }
+  }
+
+  func leases() throws(SQLiteError) -> [HeldLease] {
+    var leases = try statements[.findLeases].all { row throws(SQLiteError) in
+      HeldLease(id: try row.read(), attempt: try row.read(), queue: try row.read())
+    }
+    for index in leases.indices { leases[index].labels = try labels(of: leases[index].id) }
+    return leases
+  }
+}
+
+/// A report with its result as text: encoded by the caller, not by the one thread that writes.
+struct EncodedReport: Sendable {
+  enum Word: Sendable {
+    case complete(String?)
+    case fail(error: String?, retry: Bool, random: Double)
+    case extend(TimeSpan)
+  }
+
+  let id: JobID
+  let token: String
+  let word: Word
+
+  init(_ report: LeaseReport) throws(StoreError) {
+    id = report.id
+    token = report.token
+    switch report.word {
+    case .complete(let result?): word = .complete(try JSONText.text(result))
+    case .complete(nil): word = .complete(nil)
+    case .fail(let error, let retry, let random): word = .fail(error: error, retry: retry, random: random)
+    case .extend(let span): word = .extend(span)
+    }
+  }
+}

@@ -1,0 +1,192 @@
+package import JobModel
+package import JobStore
+
+/// Leases: attempts that outside workers have. They count against the limits of their queues, not against the
+/// workers. Whoever asks for one looks in the store itself, in its own task, once the core says how many the
+/// limits leave for it; several look at once, and share a commit.
+extension SchedulerCore {
+  /// What a worker asks for, by a number of its own that is never reused.
+  package struct LeaseAsk: Sendable, Hashable {
+    package var ticket: UInt64
+    package var queue: String
+    /// At most so many jobs.
+    package var limit: Int
+    /// Waits where there is nothing now.
+    package var isPatient: Bool
+
+    package init(ticket: UInt64, queue: String, limit: Int, isPatient: Bool) {
+      self.ticket = ticket
+      self.queue = queue
+      self.limit = limit
+      self.isPatient = isPatient
+    }
+  }
+
+  package enum LeaseEvent: Sendable {
+    case asked(LeaseAsk)
+    /// The answer to `Action.look`: what was found, when the first of it ends by CLOCK_BOOTTIME, and until when the
+    /// queue's rate holds more of it back.
+    case looked(ticket: UInt64, [HeldLease], due: Int64, nextStart: Int64? = nil)
+    case lookFailed(ticket: UInt64)
+    /// It waits no longer.
+    case timeUp(ticket: UInt64)
+    /// An attempt of a worker has ended, or was given back. Said beside the commit's changes, by whoever must
+    /// not be overtaken by the next request.
+    case ended(JobID, attempt: Int)
+    /// A lease ends at this time by CLOCK_BOOTTIME.
+    case due(Int64)
+    /// What is out at the start.
+    case found([HeldLease])
+    /// The answer to `Action.expire`.
+    case expired(ExpiryReport)
+    case expireFailed
+  }
+
+  struct Attempt: Hashable, Sendable {
+    var id: JobID
+    var number: Int
+  }
+
+  mutating func handle(_ event: LeaseEvent, _ actions: inout [Action]) {
+    switch event {
+    case .asked(let ask):
+      desk.add(LeaseDesk.Ask(ticket: ask.ticket, limit: ask.limit, isPatient: ask.isPatient), to: ask.queue)
+    case .looked(let ticket, let found, let due, let nextStart):
+      looked(ticket, found, due, &actions)
+      if let nextStart, nextStart < alarms.leaseStart ?? .max {
+        alarms.leaseStart = nextStart
+        actions.append(alarms.action)
+      }
+    case .lookFailed(let ticket):
+      // Whoever sees the storage answer again says `loosened`.
+      desk.remove(ticket)
+      forgetEndedLeases()
+    case .timeUp(let ticket): desk.makeImpatient(ticket)
+    case .ended(let id, let attempt): endLease(id, attempt)
+    case .due(let time): arm(leaseEnding: time, &actions)
+    case .found(let leases): for lease in leases { add(lease) }
+    case .expired(let report):
+      for lease in report.expired { endLease(lease.id, lease.attempt) }
+      let stale = expiring == .askedAndStale
+      expiring = .idle
+      (alarms.leaseWall, alarms.leaseBoot) = (report.nextWall, report.nextBoot)
+      actions.append(alarms.action)
+      if stale { expire(&actions) }
+    case .expireFailed: expiring = .idle
+    }
+  }
+
+  private mutating func looked(_ ticket: UInt64, _ found: [HeldLease], _ due: Int64, _ actions: inout [Action]) {
+    // What the reservation held back may be there for a command.
+    if let queue = desk.queue(of: ticket), queueLimits[queue] != nil,
+      isExclusive(queue) || found.count < desk.lines[queue]?.asks.first(where: { $0.ticket == ticket })?.looking ?? 0
+    {
+      wakeClaims()
+    }
+    desk.looked(ticket, found: found.count)
+    for lease in found where leasesEnded[Attempt(id: lease.id, number: lease.attempt)] == nil { add(lease) }
+    forgetEndedLeases()
+    if !found.isEmpty { arm(leaseEnding: due, &actions) }
+  }
+
+  private mutating func add(_ lease: HeldLease) {
+    // The answer to a later look may have come first.
+    if let known = running[lease.id], known.attempt > lease.attempt { return }
+    running[lease.id] = Running(
+      attempt: lease.attempt, queue: lease.queue, labels: lease.labels, cancelling: false, isLeased: true)
+  }
+
+  private mutating func endLease(_ id: JobID, _ attempt: Int) {
+    guard let ended = running[id], ended.isLeased, ended.attempt == attempt else { return }
+    running[id] = nil
+    if queueLimits[ended.queue] != nil { wakeClaims() }
+    // Whoever looked in vain may have met a key at its limit.
+    if isExclusive(ended.queue) { desk.noteAnything(in: ended.queue) }
+  }
+
+  /// A commit that may have ended a lease: of one that is known, or of one whose grant is still on its way here.
+  mutating func noteLease(_ change: JobChange) {
+    guard change.from == .running, change.to != .running else { return }
+    if running[change.id]?.attempt == change.attempt {
+      endLease(change.id, change.attempt)
+    } else if desk.oldestLook != nil {
+      leasesEnded[Attempt(id: change.id, number: change.attempt)] = desk.looks
+    }
+  }
+
+  /// Those that no look under way can have granted.
+  private mutating func forgetEndedLeases() {
+    guard !leasesEnded.isEmpty else { return }
+    guard let oldest = desk.oldestLook else { return leasesEnded.removeAll() }
+    leasesEnded = leasesEnded.filter { $0.value >= oldest }
+  }
+
+  // MARK: Who may look
+
+  /// Sends those who have a reason to look, in their order, as far as the limits let them; turns those away who
+  /// will not wait and have nothing to wait for.
+  mutating func serve(_ actions: inout [Action]) {
+    guard !desk.lines.isEmpty else { return }
+    for queue in Array(desk.lines.keys) {
+      while !isDraining, !isStopping, let line = desk.lines[queue], let index = line.next {
+        let count = min(line.asks[index].limit, leaseRoom(in: queue))
+        guard count > 0 else { break }
+        var room = QueueRoom(queueLimits[queue] ?? QueueLimits())
+        for job in running.values where job.queue == queue { room.take(job.labels) }
+        actions.append(.look(ticket: line.asks[index].ticket, count, room))
+        desk.look(index, in: queue, for: count)
+      }
+      turnAway(queue, &actions)
+    }
+  }
+
+  private mutating func turnAway(_ queue: String, _ actions: inout [Action]) {
+    guard let line = desk.lines[queue] else { return }
+    // Room that is only spoken for may come back in a moment: then it is looked again.
+    let isFull = leaseRoom(in: queue, besides: 0) <= 0
+    for ask in line.asks where ask.looking == 0 {
+      let mayStillLook = !isDraining && !isFull && (ask.seen == nil || line.mayHave > 0)
+      guard isStopping || (!ask.isPatient && !mayStillLook) else { continue }
+      desk.remove(ask.ticket)
+      actions.append(.turnAway(ticket: ask.ticket))
+    }
+  }
+
+  /// How many more leases the queue's limit leaves beside what runs and what is being looked for.
+  private func leaseRoom(in queue: String) -> Int {
+    let looking = desk.lines[queue]?.looking ?? 0
+    if isExclusive(queue), looking > 0 || claiming != .idle { return 0 }
+    let claimed = claiming == .idle ? 0 : lastRequest?.rooms[queue]?.places ?? 0
+    return leaseRoom(in: queue, besides: claimed + looking)
+  }
+
+  /// Whether only one may take from a queue at a time: which key a look or a claim under way takes is not known
+  /// before its answer.
+  private func isExclusive(_ queue: String) -> Bool { queueLimits[queue]?.perKey != nil }
+
+  private func leaseRoom(in queue: String, besides reserved: Int) -> Int {
+    guard let limit = queueLimits[queue]?.concurrency else { return .max }
+    return limit - running.values.count { $0.queue == queue } - reserved
+  }
+
+  // MARK: Time
+
+  mutating func expire(_ actions: inout [Action]) {
+    guard !isStopping, running.values.contains(where: \.isLeased) else { return }
+    switch expiring {
+    case .idle:
+      expiring = .asked
+      actions.append(.expire)
+    case .asked: expiring = .askedAndStale
+    case .askedAndStale: break
+    }
+  }
+
+  private mutating func arm(leaseEnding time: Int64, _ actions: inout [Action]) {
+    // The answer that is on its way may not know of it.
+    if expiring == .asked { expiring = .askedAndStale }
+    if let boot = alarms.leaseBoot, boot <= time { return }
+    alarms.leaseBoot = time
+    actions.append(alarms.action)
+  }
+}
