@@ -108,7 +108,8 @@ extension JobTable {
     return nil
   }
 
-  /// Counts a start against the queue's rate, in the transaction of the claim: so it holds over restarts.
+  /// Counts a start against the queue's rate, in the transaction of the claim: so it holds over restarts. (A power cut
+  /// may take back a claim that was not synced, and its start with it: the job runs again at once.)
   private func noteStart(in line: inout Line, at moment: Moment) throws(SQLiteError) {
     line.pace?.start()
     guard let pace = line.pace else { return }

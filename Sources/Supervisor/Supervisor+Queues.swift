@@ -61,9 +61,11 @@ extension Supervisor {
     }
   }
 
-  /// Takes a reloaded configuration over, as a whole.
+  /// Takes a reloaded configuration over, as a whole. The limits of queues are in force once the store counts by their
+  /// labels: whoever handles signals must not wait for a disk.
   package func reconfigure(_ configuration: SupervisorConfiguration) {
     self.configuration = configuration
+    apply(.limits(workers: configuration.workers, queues: core.queueLimits))
     adoptSettingsSoon()
     prune()
   }

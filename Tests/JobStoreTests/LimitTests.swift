@@ -76,6 +76,13 @@ import Testing
       #expect(try await store.claim(request, at: rebooted) == ClaimReport(nextStart: 43_000))
       let later = Moment(wall: (Moment.start + 120).wall, boot: 43_000)
       #expect(try await store.claim(request, at: later).attempts.count == 1)
+      try await store.add(mail(nil))
+      await store.close()
+
+      // Rebooted with a wall clock a year back: no longer than between two starts.
+      store = try await engine.open(directory, "boot 3")
+      let back = Moment(wall: (Moment.start + -31_536_000).wall, boot: 1000)
+      #expect(try await store.claim(request, at: back) == ClaimReport(nextStart: 61_000))
       await store.close()
     }
   }
