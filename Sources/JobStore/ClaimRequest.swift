@@ -21,46 +21,23 @@ package struct QueueRoom: Sendable, Hashable {
   /// How many more; nil for no limit.
   package var places: Int?
   package var rate: Rate?
-  package var perKey: KeyRoom?
+  /// What runs with a key the store counts itself: of two requests under way at once neither knows what the other takes.
+  package var perKey: KeyLimit?
 
   package init(_ limits: QueueLimits) {
     priority = limits.priority ?? 0
     places = limits.concurrency
     rate = limits.rate
-    perKey = limits.perKey.map { KeyRoom($0) }
+    perKey = limits.perKey
   }
 
-  /// Makes the room smaller by a job that runs.
-  package mutating func take(_ labels: [String: String]) { take(key: perKey.flatMap { labels[$0.label] }) }
+  /// Leaves so many places to those who look for leases.
+  package mutating func spare(_ count: Int) { places = places.map { max(0, $0 - count) } }
 
-  /// Leaves so many places to those who look for leases. Where keys are counted that is all: which keys they will
-  /// have is not known.
-  package mutating func spare(_ count: Int) {
-    guard count > 0 else { return }
-    places = perKey != nil ? 0 : places.map { max(0, $0 - count) }
-  }
-
-  /// The same by the value of the label that is counted by; nil where the job does not have it. A limit that was
-  /// lowered below what runs leaves no room, not less.
-  package mutating func take(key: String?) {
+  /// Makes the room smaller by a job that runs. A limit that was lowered below what runs leaves no room, not less.
+  package mutating func take() {
     if let left = places { places = max(0, left - 1) }
-    if let key { perKey?.running[key, default: 0] += 1 }
   }
-}
-
-/// How many more may start for each value of a label.
-package struct KeyRoom: Sendable, Hashable {
-  package var label: String
-  package var concurrency: Int
-  /// What runs, by the label's value.
-  package var running: [String: Int] = [:]
-
-  package init(_ limit: KeyLimit) {
-    label = limit.label
-    concurrency = limit.concurrency
-  }
-
-  package func lets(_ key: String) -> Bool { running[key, default: 0] < concurrency }
 }
 
 /// What a claim took.

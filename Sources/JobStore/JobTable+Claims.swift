@@ -16,8 +16,6 @@ extension JobTable {
   private struct Head {
     var id: JobID
     var priority: Int
-    /// Of a job that counts against a key's limit.
-    var key: String?
 
     func comes(before other: Head) -> Bool { priority != other.priority ? priority > other.priority : id < other.id }
   }
@@ -61,7 +59,7 @@ extension JobTable {
       guard isSynced || row.onInterrupt == .retry else { throw NeedsSync() }
       try start(row)
       taken += 1
-      lines[best].room.take(key: row.limitKey)
+      lines[best].room.take()
       if lines[best].pace != nil { try noteStart(in: &lines[best], at: moment) }
       lines[best].head = try self.head(of: lines[best], at: moment, &nextStart)
       if lines[best].head == nil { lines.remove(at: best) }
@@ -98,17 +96,20 @@ extension JobTable {
   }
 
   /// The best head of those lanes whose key has room. Those that have none are passed over: no more than what runs.
-  private func headOfLanes(_ queue: String, _ kind: JobRow.Kind, _ room: KeyRoom) throws(SQLiteError) -> Head? {
+  private func headOfLanes(_ queue: String, _ kind: JobRow.Kind, _ limit: KeyLimit) throws(SQLiteError) -> Head? {
     let lanes = try statements[.lanesInOrder].bind(queue).bind(kind)
     defer { lanes.reset() }
     while try lanes.step() {
-      let head = Head(id: try lanes.read(), priority: try lanes.read(), key: try lanes.read())
-      if let key = head.key, room.lets(key) { return head }
+      let head = Head(id: try lanes.read(), priority: try lanes.read())
+      let running = try statements[.runningWithKey].bind(queue).bind(lanes.read(String.self)).bind(limit.concurrency)
+        .all { row throws(SQLiteError) in try row.read(JobID.self) }
+      if running.count < limit.concurrency { return head }
     }
     return nil
   }
 
-  /// Counts a start against the queue's rate, in the transaction of the claim: so it holds over restarts.
+  /// Counts a start against the queue's rate, in the transaction of the claim: so it holds over restarts. (A power cut
+  /// may take back a claim that was not synced, and its start with it: the job runs again at once.)
   private func noteStart(in line: inout Line, at moment: Moment) throws(SQLiteError) {
     line.pace?.start()
     guard let pace = line.pace else { return }

@@ -32,7 +32,7 @@ enum Query: Int, CaseIterable {
   case queues, queue, addToQueue, addQueue, setLimits, setQueuePause, pauses
   // Keys
   case keyLabels, setKeyLabel, dropKeyLabel, setKeys, clearKeys
-  case headOfLane, setLane, dropLane, dropLanes, keysInQueue, lanesInOrder
+  case headOfLane, setLane, dropLane, dropLanes, keysInQueue, lanesInOrder, runningWithKey
   // Listings
   case listAll, listState, listQueue, listLabel, listName, listNames
   // Retention
@@ -340,6 +340,11 @@ extension Query {
       """
       SELECT DISTINCT kind, limit_key FROM jobs INDEXED BY jobs_lane WHERE state = 'queued' AND limit_key IS NOT NULL \
       AND queue = ?
+      """
+    case .runningWithKey:
+      """
+      SELECT id FROM jobs INDEXED BY jobs_key_running WHERE state = 'running' AND limit_key IS NOT NULL \
+      AND queue = ? AND limit_key = ? LIMIT ?
       """
     case .lanesInOrder:
       """

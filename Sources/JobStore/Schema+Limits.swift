@@ -33,6 +33,7 @@ extension Schema {
     CREATE INDEX jobs_claim ON jobs (queue, kind, priority DESC, id) WHERE state = 'queued' AND limit_key IS NULL;
     CREATE INDEX jobs_lane ON jobs (queue, kind, limit_key, priority DESC, id)
       WHERE state = 'queued' AND limit_key IS NOT NULL;
+    CREATE INDEX jobs_key_running ON jobs (queue, limit_key) WHERE state = 'running' AND limit_key IS NOT NULL;
 
     CREATE TABLE lanes (
       queue    TEXT    NOT NULL,

@@ -79,7 +79,7 @@ extension SchedulerCore {
   private mutating func looked(_ ticket: UInt64, _ found: [HeldLease], _ due: Int64, _ actions: inout [Action]) {
     // What the reservation held back may be there for a command.
     if let queue = desk.queue(of: ticket), queueLimits[queue] != nil,
-      isExclusive(queue) || found.count < desk.lines[queue]?.asks.first(where: { $0.ticket == ticket })?.looking ?? 0
+      found.count < desk.lines[queue]?.asks.first(where: { $0.ticket == ticket })?.looking ?? 0
     {
       wakeClaims()
     }
@@ -101,7 +101,7 @@ extension SchedulerCore {
     running[id] = nil
     if queueLimits[ended.queue] != nil { wakeClaims() }
     // Whoever looked in vain may have met a key at its limit.
-    if isExclusive(ended.queue) { desk.noteAnything(in: ended.queue) }
+    if queueLimits[ended.queue]?.perKey != nil { desk.noteAnything(in: ended.queue) }
   }
 
   /// A commit that may have ended a lease: of one that is known, or of one whose grant is still on its way here.
@@ -132,7 +132,7 @@ extension SchedulerCore {
         let count = min(line.asks[index].limit, leaseRoom(in: queue))
         guard count > 0 else { break }
         var room = QueueRoom(queueLimits[queue] ?? QueueLimits())
-        for job in running.values where job.queue == queue { room.take(job.labels) }
+        for job in running.values where job.queue == queue { room.take() }
         actions.append(.look(ticket: line.asks[index].ticket, count, room))
         desk.look(index, in: queue, for: count)
       }
@@ -155,14 +155,10 @@ extension SchedulerCore {
   /// How many more leases the queue's limit leaves beside what runs and what is being looked for.
   private func leaseRoom(in queue: String) -> Int {
     let looking = desk.lines[queue]?.looking ?? 0
-    if isExclusive(queue), looking > 0 || claiming != .idle { return 0 }
     let claimed = claiming == .idle ? 0 : lastRequest?.rooms[queue]?.places ?? 0
     return leaseRoom(in: queue, besides: claimed + looking)
   }
 
-  /// Whether only one may take from a queue at a time: which key a look or a claim under way takes is not known
-  /// before its answer.
-  private func isExclusive(_ queue: String) -> Bool { queueLimits[queue]?.perKey != nil }
 
   private func leaseRoom(in queue: String, besides reserved: Int) -> Int {
     guard let limit = queueLimits[queue]?.concurrency else { return .max }

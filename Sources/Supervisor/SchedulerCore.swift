@@ -52,7 +52,7 @@ package struct SchedulerCore: Sendable {
   package struct Running: Sendable, Hashable {
     package var attempt: Int
     package var queue: String
-    /// By one of which its queue may be limited, now or later.
+    /// By one of which its queue may be limited, now or later: for `why`.
     package var labels: [String: String]
     package var cancelling: Bool
     /// An outside worker has it: no worker of ours does.
@@ -252,7 +252,7 @@ package struct SchedulerCore: Sendable {
   private var rooms: [String: QueueRoom] {
     guard !queueLimits.isEmpty else { return [:] }
     var rooms = queueLimits.mapValues(QueueRoom.init)
-    for job in running.values { rooms[job.queue]?.take(job.labels) }
+    for job in running.values { rooms[job.queue]?.take() }
     for (queue, line) in desk.lines { rooms[queue]?.spare(line.looking) }
     return rooms
   }

@@ -61,12 +61,14 @@ extension Supervisor {
     }
   }
 
-  /// Takes a reloaded configuration over, as a whole.
+  /// Takes a reloaded configuration over, as a whole. The limits of queues are in force once the store counts by their
+  /// labels.
   /// - Throws: where the store cannot take its schedules; then nothing has changed.
   package func reconfigure(_ configuration: SupervisorConfiguration) async throws(StoreError) {
     try await synchroniseSchedules(configuration.schedules)
     self.configuration = configuration
     await hooks.set(configuration.hooks)
+    apply(.limits(workers: configuration.workers, queues: core.queueLimits))
     adoptSettingsSoon()
     prune()
   }
@@ -83,7 +85,7 @@ extension Supervisor {
     facts.fixed = configuration.queueLimits[queue] ?? QueueLimits()
     facts.file = configuration.file
     facts.running = core.running.map { id, job in
-      WaitFacts.Occupant(id: id, queue: job.queue, labels: job.labels)
+      WaitFacts.Occupant(id: id, queue: job.queue, labels: job.labels, takesWorker: !job.isLeased)
     }
     facts.ahead = standing.ahead
     facts.isDraining = core.isDraining

@@ -70,6 +70,26 @@ struct LimitTests {
     }
   }
 
+  @Test("what was acknowledged of limits and pauses outlives a kill -9 right after it")
+  func acknowledged() async throws {
+    try await TestDaemon.run { daemon in
+      for round in 1...4 {
+        let limits = [
+          "--concurrency", "\(round)", "--rate", "\(round)0/h", "--per-key", "k\(round)=\(round)", "--priority",
+          "-\(round)",
+        ]
+        #expect(try await daemon.start(["queue", "set", "mail"] + limits).wait().status == 0)
+        #expect(try await daemon.jobq("pause", "mail", "--reason", "round \(round)", "--for", "1h").status == 0)
+        try await daemon.crash()
+        let shown = try await daemon.jobq("queue", "show", "mail", "--json")
+        let queue = try #require(try JSONSerialization.jsonObject(with: Data(shown.out.utf8)) as? [String: Any])
+        #expect(queue["concurrency"] as? Int == round && queue["rate"] as? String == "\(round)0/h", "\(shown)")
+        #expect(queue["priority"] as? Int == -round && queue["pause_reason"] as? String == "round \(round)")
+        #expect((queue["per_key"] as? [String: Any])?["label"] as? String == "k\(round)")
+      }
+    }
+  }
+
   @Test("a limit below what runs ends nothing, and starts nothing more until fewer run")
   func belowWhatRuns() async throws {
     try await TestDaemon.run(config: "workers: 4\n") { daemon in

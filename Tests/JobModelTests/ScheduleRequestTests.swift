@@ -35,8 +35,8 @@ struct ScheduleRequestTests {
     #expect(refused { $0.job?.priority = 5000 }?.field == "job.priority")
     #expect(refused { $0.job?.runAt = Timestamp(milliseconds: 0) }?.field == "job.run_at")
     #expect(refused { $0.job?.delay = .seconds(1) }?.field == "job.delay_seconds")
-    #expect(refused { $0.job?.after = [JobID(1)] }?.field == "job.after")
-    #expect(refused { $0.job?.afterAny = [JobID(1)] }?.field == "job.after_any")
+    #expect(refused { $0.job?.after = [.id(JobID(1))] }?.field == "job.after")
+    #expect(refused { $0.job?.afterAny = [.id(JobID(1))] }?.field == "job.after_any")
     #expect(refused { $0.job?.requestID = "x" }?.field == "job.request_id")
   }
 

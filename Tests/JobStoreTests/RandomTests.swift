@@ -185,16 +185,13 @@ private struct Play {
     try await store.countKeys(by: labels)
   }
 
-  /// Limits of the dice's choice, beside what runs.
+  /// Limits of the dice's choice.
   private mutating func rooms() -> [String: QueueRoom] {
     var rooms: [String: QueueRoom] = [:]
     for queue in ["a", "b", "c"] where labels[queue] != nil || roll(2) == 0 {
       let perKey = labels[queue].map { KeyLimit(label: $0, concurrency: roll(2) + 1) }
       var room = QueueRoom(
         QueueLimits(rate: roll(3) == 0 ? Rate("1/s") : nil, perKey: perKey, priority: roll(3) == 0 ? roll(3) - 1 : nil))
-      for piece in pieces.values where piece.state == .running && piece.spec.queue == queue {
-        room.take(piece.spec.labels)
-      }
       room.places = roll(3) == 0 ? roll(3) : nil
       rooms[queue] = room
     }
@@ -214,12 +211,17 @@ private struct Play {
       let queue = piece.spec.queue
       if let room = left[queue] {
         if room.places == 0 { continue }
-        if let perKey = room.perKey, let key = piece.spec.labels[perKey.label], !perKey.lets(key) { continue }
+        if let perKey = room.perKey, let key = piece.spec.labels[perKey.label] {
+          let running = pieces.values.count {
+            $0.state == .running && $0.spec.queue == queue && $0.spec.labels[perKey.label] == key
+          }
+          if running >= perKey.concurrency { continue }
+        }
         if room.rate != nil {
           if let next = nextStart[queue], next > moment.boot { continue }
           nextStart[queue] = moment.boot + 1000
         }
-        left[queue]?.take(piece.spec.labels)
+        left[queue]?.take()
       }
       expected.append(piece.id)
       pieces[piece.id]?.state = .running
