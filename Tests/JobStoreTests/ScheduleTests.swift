@@ -77,6 +77,23 @@ import Testing
     }
   }
 
+  @Test("a thousand schedules are kept, and no more until one goes", arguments: Engine.all)
+  func number(_ engine: Engine) async throws {
+    try await engine.withStore { store in
+      for number in 1...Limits.schedules {
+        _ = try await store.add(try schedule("s\(number)"), isReplacing: false, paused: nil, at: .start)
+      }
+      let refused = await refusal {
+        _ = try await store.add(try schedule("more"), isReplacing: true, paused: nil, at: .start)
+      }
+      #expect(refused?.code == .tooManySchedules)
+      _ = try await store.add(try schedule("s7", "@daily"), isReplacing: true, paused: nil, at: .start)
+      try await store.removeSchedule("s7")
+      #expect(try await store.add(try schedule("more"), isReplacing: false, paused: nil, at: .start).isNew)
+      #expect(try await store.schedules().count == Limits.schedules)
+    }
+  }
+
   @Test("the file's schedules are made what the file says, and are the file's to change", arguments: Engine.all)
   func file(_ engine: Engine) async throws {
     func ofFile(_ name: String, _ cron: String = "@every 60s") throws -> TimedSchedule {
