@@ -181,10 +181,10 @@ struct HookTests {
       _ = try await counters(house) { $0.failed == 1 && $0.running == 0 }
       var configuration = SupervisorConfiguration(workers: 2, shutdownGrace: .seconds(1))
       configuration.hooks = Hooks([.failed: notes.hook()])
-      await house.supervisor.reconfigure(configuration)
+      try await house.supervisor.reconfigure(configuration)
       #expect(try await notes.wait(for: 1).count == 1)
       configuration.hooks = Hooks()
-      await house.supervisor.reconfigure(configuration)
+      try await house.supervisor.reconfigure(configuration)
       _ = try await house.end(of: try await house.enqueue("exit 1"))
       #expect(try await waiting(house).isEmpty)
     }

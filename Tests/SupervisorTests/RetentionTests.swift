@@ -42,7 +42,7 @@ struct LogRetentionTests {
       var configuration = SupervisorConfiguration(workers: 2, shutdownGrace: .milliseconds(200))
       configuration.logRetention = .days(2)
       configuration.queueLogRetention = ["kept": nil, "short": .hours(1), "none": .hours(1)]
-      await house.supervisor.reconfigure(configuration)
+      try await house.supervisor.reconfigure(configuration)
       #expect(try await house.service.prune(PruneRequest()) == PruneReceipt(matched: 0, removed: 0))
       #expect(try await house.log(ids["kept"]!) == "kept\n")
       #expect(try await house.log(ids["short"]!) == "")
