@@ -59,7 +59,8 @@ struct HookTests {
     try await House.with(hooks: Hooks([.failed: notes.hook(), .cancelled: notes.hook()])) { house in
       let failed = try await house.enqueue("exit 3") { $0.env = ["SECRET": "s3cr3t"] }
       _ = try await house.end(of: failed)
-      let after = try await house.enqueue("true") { $0.after = [failed] }
+      let held = try await house.enqueue("true") { $0.hold = true }
+      _ = try await house.service.cancel(held, viewer: 0)
       _ = try await house.end(of: try await house.enqueue("true"))
       let slow = try await house.enqueue("sleep 600") { $0.timeout = .milliseconds(100) }
       _ = try await house.end(of: slow)
@@ -67,7 +68,7 @@ struct HookTests {
       let lines = notes.lines.sorted()
       #expect(
         lines.map { $0.split(separator: " ").prefix(3).joined(separator: " ") }
-          == ["\(failed) default failed", "\(after) default cancelled", "\(slow) default timed_out"])
+          == ["\(failed) default failed", "\(held) default cancelled", "\(slow) default timed_out"])
       let text = try #require(lines.first?.drop { $0 != "{" })
       let job = try JSONDecoder().decode(Job.self, from: Data(text.utf8))
       let shown = try await house.service.job(failed, viewer: 1)
