@@ -60,7 +60,8 @@ package protocol JobStore: LeaseStore, ScheduleStore {
   func release(_ id: JobID, at moment: Moment) async throws(StoreError) -> Job
   /// Puts an ended job back. Its dependencies are ignored; `max_attempts` becomes attempt + 1 + retries. With
   /// `dependents`, jobs that its end cancelled (directly or through others) wait for it again, but for those
-  /// that another dependency, which has not succeeded either, would cancel at once.
+  /// that another dependency, which has not succeeded either, would cancel at once. Where they are many, some come back in
+  /// the commits that follow, without being asked and over restarts, but for those whose unique key a live job has then.
   /// - Throws: `.noSuchJob`; `.wrongState` where it has not ended; `.uniqueKeyTaken` where a live job has its
   ///   key, or that of a dependent.
   func retry(_ id: JobID, withDependents: Bool, at moment: Moment) async throws(StoreError) -> Job

@@ -10,27 +10,13 @@ extension JobTable {
     try tellDependents(of: (ended.id, ended.state), at: moment)
   }
 
-  /// Goes on with what was put off. An ended job that was retried since is waited for again: it has nothing to tell.
-  func tellMore() throws {
-    while told < mostTold {
-      let next = try statements[.nextUntold].first { row throws(SQLiteError) in
-        (
-          id: try row.read(JobID.self), state: try row.read(JobState.self),
-          moment: Moment(wall: try row.read(), boot: try row.read())
-        )
-      }
-      guard let next else { return putOff(false) }
-      try statements[.forgetUntold].bind(next.id).run()
-      if next.state.hasEnded { try tellDependents(of: (next.id, next.state), at: next.moment) }
-    }
-    putOff(true)
-  }
-
-  private func tellDependents(of ended: (id: JobID, state: JobState), at moment: Moment) throws {
+  func tellDependents(of ended: (id: JobID, state: JobState), at moment: Moment) throws {
     var ends = [ended]
     var next = 0
     while next < ends.count {
-      guard told < mostTold else { return try putOff(ends[next...].map(\.id), at: moment) }
+      guard told < mostTold else {
+        return try putOff(ends[next...].map { PutOff(id: $0.id, revives: false) }, at: moment)
+      }
       let end = ends[next]
       let limit = mostTold - told
       let waiting = try statements[.findWaiting].bind(end.id).bind(limit).all { row throws(SQLiteError) in
@@ -54,34 +40,49 @@ extension JobTable {
     }
   }
 
-  private func putOff(_ ended: [JobID], at moment: Moment) throws(SQLiteError) {
-    for id in ended { try statements[.noteUntold].bind(id).bind(moment.wall).bind(moment.boot).run() }
-    putOff(true)
+  /// Puts those that the end of a retried job cancelled back to wait for it again, and then those that theirs
+  /// cancelled. One that another dependency, which has ended badly too, would cancel again stays as it is. What is more
+  /// than `mostTold` in one transaction is put off as above.
+  /// - Throws: `StoreError.uniqueKeyTaken` where a live job has the key of one of those that are put back now. One that is
+  ///   put off is left as it is then.
+  func reviveDependents(of retried: JobID, at moment: Moment) throws {
+    try reviveDependents(of: PutOff(id: retried, revives: true), at: moment) { row in
+      try refuseTakenKey(of: row)
+      return true
+    }
   }
 
-  /// Puts those that the end of a retried job cancelled back to wait for it again, and then those that theirs
-  /// cancelled. One that another dependency, which has ended badly too, would cancel again stays as it is.
-  /// - Throws: `StoreError.uniqueKeyTaken` where a live job has the key of one of them.
-  func reviveDependents(of retried: JobID, at moment: Moment) throws {
-    var revived = [retried]
+  /// Goes on with what was put off. A live job that has the key of one wins: that one stays cancelled.
+  func reviveMore(of job: PutOff, at moment: Moment) throws {
+    try reviveDependents(of: job, at: moment) { row in
+      guard let key = row.uniqueKey else { return true }
+      return try owner(ofKey: key) == nil
+    }
+  }
+
+  private func reviveDependents(of job: PutOff, at moment: Moment, where mayComeBack: (JobRow) throws -> Bool) throws {
+    var revived = [job]
     var next = 0
     while next < revived.count {
+      guard told < mostTold else { return try putOff(Array(revived[next...]), at: moment) }
       let dependency = revived[next]
-      next += 1
-      let cancelled = try statements[.findCancelledBy].bind(dependency).all { row throws(SQLiteError) in
-        try row.read(JobID.self)
+      let limit = mostTold - told
+      let cancelled = try statements[.findCancelledBy].bind(dependency.id).bind(dependency.past).bind(limit).all {
+        row throws(SQLiteError) in try row.read(JobID.self)
       }
+      told += cancelled.count
+      // Those that stay cancelled would be found again: the next look begins behind them.
+      if cancelled.count < limit { next += 1 } else { revived[next].past = cancelled[cancelled.count - 1] }
       for id in cancelled {
         let old = try find(id)
-        guard let open = try openDependencies(of: id) else { continue }
-        try refuseTakenKey(of: old)
+        guard let open = try openDependencies(of: id), try mayComeBack(old) else { continue }
         try statements[.resolveDependencies].bind(id).run()
         for dependency in open { try statements[.reopenDependency].bind(id).bind(dependency).run() }
         var row = old
         row.waitAgain(for: open.count, retries: try retries(of: id), at: moment)
         row.limitKey = try limitKey(of: row)
         try save(row, was: old, at: moment)
-        revived.append(id)
+        revived.append(PutOff(id: id, revives: true))
       }
     }
   }

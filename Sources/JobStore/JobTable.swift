@@ -43,7 +43,7 @@ final class JobTable {
   }
 
   /// Notes whether something is left to tell.
-  func putOff(_ isLeft: Bool) { hasMoreToTell = isLeft }
+  func noteMoreToTell(_ isLeft: Bool) { hasMoreToTell = isLeft }
 
   /// Forgets the changes from `count` on: their request has been rolled back.
   func rollBack(to count: Int) {

@@ -154,18 +154,18 @@ extension Query {
       WHERE d.depends_on = ? AND d.resolved = 0 AND l.id = d.job_id AND l.finished_at IS NULL ORDER BY d.job_id \
       LIMIT ?
       """
-    case .noteUntold: "INSERT OR REPLACE INTO untold (job_id, wall, boot) VALUES (?, ?, ?)"
+    case .noteUntold: "INSERT OR REPLACE INTO untold (job_id, revives, past, wall, boot) VALUES (?, ?, ?, ?, ?)"
     case .nextUntold:
       """
-      SELECT u.job_id, j.state, u.wall, u.boot FROM untold u CROSS JOIN jobs j WHERE u.job_id > 0 AND j.id = u.job_id \
+      SELECT u.job_id, u.revives, u.past, j.state, u.wall, u.boot FROM untold u CROSS JOIN jobs j WHERE u.job_id > 0 AND j.id = u.job_id \
       LIMIT 1
       """
-    case .forgetUntold: "DELETE FROM untold WHERE job_id = ?"
+    case .forgetUntold: "DELETE FROM untold WHERE job_id = ? AND revives = ?"
     case .findDependents: "SELECT job_id, kind FROM dependencies WHERE depends_on = ? ORDER BY job_id LIMIT ?"
     case .findCancelledBy:
       """
       SELECT d.job_id FROM dependencies d CROSS JOIN jobs l \
-      WHERE d.depends_on = ?1 AND l.id = d.job_id AND l.cancelled_by = ?1 ORDER BY d.job_id
+      WHERE d.depends_on = ?1 AND d.job_id > ?2 AND l.id = d.job_id AND l.cancelled_by = ?1 ORDER BY d.job_id LIMIT ?3
       """
     case .findLiveDependent:
       """

@@ -6,12 +6,15 @@ extension Schema {
     DROP INDEX jobs_ended;
     CREATE INDEX jobs_ended ON jobs (queue, state, finished_at) WHERE finished_at IS NOT NULL;
 
-    -- Ended jobs of which some that wait for them have not been told yet, and when they ended: the time on the wall and
-    -- since the boot.
+    -- Jobs of which some that depend on them have not been told yet that they ended, or (revives) have not been put back
+    -- after a retry with dependents: those with numbers beyond `past`. And when that was, on the wall and since the boot.
     CREATE TABLE untold (
-      job_id INTEGER PRIMARY KEY REFERENCES jobs ON DELETE CASCADE,
-      wall   INTEGER NOT NULL,
-      boot   INTEGER NOT NULL
-    ) STRICT;
+      job_id  INTEGER NOT NULL REFERENCES jobs ON DELETE CASCADE,
+      revives INTEGER NOT NULL CHECK (revives IN (0, 1)),
+      past    INTEGER NOT NULL,
+      wall    INTEGER NOT NULL,
+      boot    INTEGER NOT NULL,
+      PRIMARY KEY (job_id, revives)
+    ) STRICT, WITHOUT ROWID;
     """
 }
