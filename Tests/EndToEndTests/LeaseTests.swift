@@ -169,6 +169,23 @@ struct LeaseTests {
     }
   }
 
+  @Test("enqueue --payload adds a job for a worker, and refuses what is no JSON")
+  func enqueuePayload() async throws {
+    try await TestDaemon.run { daemon in
+      let id = try await daemon.enqueue("-q", "q", "--payload", #"{"a": [1, null]}"#)
+      let job = try #require(try await daemon.lease("q").first)
+      #expect(String(job["id"] as? Int ?? 0) == id && job["payload"] as? NSDictionary == ["a": [1, NSNull()]])
+      #expect(job["command"] is NSNull && job["cwd"] is NSNull)
+      #expect(try await daemon.jobq("status", id).out.contains("leased"))
+      for words in [
+        ["--payload", "{"], ["--payload", "1", "--", "true"], ["--payload", "1", "--stdin", "/dev/null"],
+      ] {
+        let finished = try await daemon.start(["enqueue"] + words).wait()
+        #expect(finished.status == 64 && !finished.err.isEmpty, "\(words): \(finished)")
+      }
+    }
+  }
+
   @Test("a command that cannot be run fails its job and ends the worker with the shell's code")
   func noCommand() async throws {
     try await TestDaemon.run { daemon in
