@@ -4,12 +4,14 @@ import SQLite
 extension JobTable {
   // MARK: Granting
 
+  /// The payloads of these are still their text: the caller decodes them, not the one thread that writes.
   /// - Throws: `NeedsSync`, as `claim` does.
   func lease(_ terms: LeaseTerms, isSynced: Bool, at moment: Moment) throws -> [LeasedAttempt] {
     guard try !reader.isPaused(), try reader.queue(terms.queue)?.paused == false else { return [] }
     let end = (wall: moment.wall + terms.span, boot: moment.boot + terms.span.milliseconds)
     var taken: [LeasedAttempt] = []
-    while taken.count < terms.limit {
+    var bytes = 0
+    while taken.count < terms.limit, bytes < Self.enough {
       let next = try statements[.nextToLease].bind(terms.queue).first { row throws(SQLiteError) in
         (id: try row.read(JobID.self), onInterrupt: try row.read(OnInterrupt.self))
       }
@@ -22,10 +24,22 @@ extension JobTable {
       let token = Self.newToken()
       try statements[.insertLease].bind(row.id).bind(row.attempt).bind(run).bind(moment.wall).bind(moment.boot)
         .bind(terms.worker).bind(token).bind(end.wall).bind(end.boot).run()
-      taken.append(LeasedAttempt(job: try reader.job(row), token: token))
+      var job = try Job(row, reader.undecodedSpec(row))
+      if row.attempt > 1 {
+        job.attempts = try reader.attempts(of: row.id)
+      } else {
+        job.attempts = [
+          Attempt(attempt: 1, startedAt: moment.wall, worker: terms.worker, leaseExpiresAt: end.wall)
+        ]
+      }
+      if case .string(let text)? = job.payload { bytes += text.utf8.count }
+      taken.append(LeasedAttempt(job: job, token: token))
     }
     return taken
   }
+
+  /// Payloads of so many bytes are enough for one answer, however many jobs were asked for.
+  private static let enough = 4 << 20
 
   /// 128 random bits: nobody comes upon another's token by chance, or by trying.
   private static func newToken() -> String {

@@ -7,7 +7,8 @@ package import JobModel
 /// one boot its time goes by CLOCK_BOOTTIME, after a reboot by the wall clock.
 package protocol LeaseStore: Sendable {
   /// Takes up to `terms.limit` payload jobs of a queue that may run, best first (priority, then arrival), records
-  /// an attempt with a token for each and makes them `running`; none where the queue, or all, are paused.
+  /// an attempt with a token for each and makes them `running`; none where the queue, or all, are paused. Fewer than
+  /// there are where their payloads come to 4 MiB.
   /// Committed as claims are: without a sync, except for jobs whose `on_interrupt` is not `retry`. After a power
   /// cut the others are simply queued again, and their workers' tokens are refused.
   func lease(_ terms: LeaseTerms, at moment: Moment) async throws(StoreError) -> [LeasedAttempt]

@@ -1,8 +1,20 @@
 package import JobModel
+import SQLite
 
 extension SQLiteJobStore {
   package func lease(_ terms: LeaseTerms, at moment: Moment) async throws(StoreError) -> [LeasedAttempt] {
-    try await write(isSynced: false) { table, isSynced in try table.lease(terms, isSynced: isSynced, at: moment) }
+    var leases = try await write(isSynced: false) { table, isSynced in
+      try table.lease(terms, isSynced: isSynced, at: moment)
+    }
+    for index in leases.indices {
+      guard case .string(let text)? = leases[index].job.payload else { continue }
+      do throws(SQLiteError) {
+        leases[index].job.payload = try JSONText.value(text)
+      } catch {
+        throw StoreError(.storage(.damaged), "job \(leases[index].job.id): \(error.message)")
+      }
+    }
+    return leases
   }
 
   package func giveBack(_ leases: [LeasedAttempt], at moment: Moment) async throws(StoreError) {
