@@ -6,7 +6,7 @@ extension EnqueueCommand {
   /// - Throws: 64 with the option's name, for a value that no daemon would take.
   func request(isOwnDaemon: Bool) throws(Failure) -> JobRequest {
     var request = JobRequest()
-    request.command = command
+    if let payload = options.payload { request.payload = try Self.payload(payload) } else { request.command = command }
     request.requestID = RequestID.new()
     request.queue = options.queue
     request.name = options.name
@@ -23,10 +23,7 @@ extension EnqueueCommand {
     request.noRetryOn = options.noRetryOn
     request.onInterrupt = options.onInterrupt
 
-    request.cwd = try directory()
-    request.umask = options.umask ?? CallerEnvironment.umask()
-    request.env = try CallerEnvironment.collect(
-      isOwnDaemon: isOwnDaemon, inherited: options.inheritEnv ? CallerEnvironment.all() : nil, settings: options.env)
+    if options.payload == nil { try setSurroundings(of: &request, isOwnDaemon: isOwnDaemon) }
     if let path = options.stdin { try setInput(of: &request, from: path) }
 
     request.uniqueKey = options.unique
@@ -42,6 +39,21 @@ extension EnqueueCommand {
       throw .usage("\(Self.option(of: error.field)): \(error.message)")
     }
     return request
+  }
+
+  /// What a command gets of the caller's place; a payload's worker has its own.
+  private func setSurroundings(of request: inout JobRequest, isOwnDaemon: Bool) throws(Failure) {
+    request.cwd = try directory()
+    request.umask = options.umask ?? CallerEnvironment.umask()
+    request.env = try CallerEnvironment.collect(
+      isOwnDaemon: isOwnDaemon, inherited: options.inheritEnv ? CallerEnvironment.all() : nil, settings: options.env)
+  }
+
+  private static func payload(_ text: String) throws(Failure) -> JSONValue {
+    guard let value = try? JSONDecoder().decode(JSONValue.self, from: Data(text.utf8)) else {
+      throw .usage("--payload: \(text.printable) is not JSON; a text is written '\"like this\"'")
+    }
+    return value
   }
 
   private func labels() throws(Failure) -> [String: String] {

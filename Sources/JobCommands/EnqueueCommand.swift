@@ -8,6 +8,7 @@ struct EnqueueCommand: ParsableCommand {
     commandName: "enqueue", abstract: "Add a job, and print its number.",
     usage: """
       jobq enqueue [options] [--] COMMAND [ARG…]
+      jobq enqueue [options] --payload JSON
       jobq enqueue --from FILE|-
       """,
     discussion: """
@@ -70,6 +71,8 @@ extension EnqueueCommand {
         throw .usage("\(option) says nothing about the jobs of --from: each line says it of itself")
       }
       guard command.isEmpty else { throw .usage("either a command or --from is expected, not both") }
+    } else if options.payload != nil {
+      guard command.isEmpty else { throw .usage("either a command or --payload is expected, not both") }
     } else if command.isEmpty {
       throw .usage("a command is expected: jobq enqueue [options] [--] COMMAND [ARG…]")
     }

@@ -130,6 +130,11 @@ struct JobOptions: ParsableArguments {
   @Flag(help: "Set it aside until `jobq release`.")
   var hold = false
 
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("For an outside worker, such as `jobq work`, instead of a command.", valueName: "JSON"))
+  var payload: String?
+
   func validate() throws {
     if delay != nil, at != nil { throw ValidationError("a job starts after --delay or --at a time, not both") }
   }
@@ -144,7 +149,7 @@ struct JobOptions: ParsableArguments {
       ("--on-interrupt", onInterrupt != nil), ("--cwd", cwd != nil), ("--env", !env.isEmpty),
       ("--inherit-env", inheritEnv), ("--umask", umask != nil), ("--stdin", stdin != nil), ("--unique", unique != nil),
       ("--after", !after.isEmpty), ("--after-any", !afterAny.isEmpty), ("--split-output", splitOutput),
-      ("--hold", hold),
+      ("--hold", hold), ("--payload", payload != nil),
     ]
     return given.first { $0.1 }?.0
   }

@@ -80,6 +80,11 @@ enum JobPageText {
     add("started", time(job.startedAt))
     add("finished", time(job.finishedAt))
     add("attempt", "\(job.attempt) of \(job.maxAttempts)")
+    if job.payload != nil, job.state == .running, let attempt = job.attempts.last {
+      let worker = attempt.worker?.printable ?? "a worker"
+      add("leased", "to \(worker)" + (time(attempt.leaseExpiresAt).map { ", until \($0)" } ?? ""))
+    }
+    add("result", job.result.map { String(decoding: ControlClient.encode($0), as: UTF8.self).printable })
     add("timeout", job.timeout.map { "\($0), then TERM, and KILL after \(job.killGrace)" })
     if job.maxAttempts > 1 {
       add("backoff", "\(job.backoff.kind.rawValue), from \(job.backoff.base) to \(job.backoff.max)")

@@ -21,12 +21,23 @@ struct JobReader {
 
   func job(_ row: JobRow) throws(SQLiteError) -> Job {
     var job = try Job(row, spec(row))
-    job.attempts = try statements[.findAttempts].bind(row.id).all { row throws(SQLiteError) in try Attempt(row) }
+    job.attempts = try attempts(of: row.id)
     return job
+  }
+
+  func attempts(of id: JobID) throws(SQLiteError) -> [Attempt] {
+    try statements[.findAttempts].bind(id).all { row throws(SQLiteError) in try Attempt(row) }
   }
 
   /// What the job is, without its standard input. `start` and `hold` are told by its row, not here.
   func spec(_ row: JobRow) throws(SQLiteError) -> JobSpec {
+    var spec = try undecodedSpec(row)
+    if case .payload(.string(let text)) = spec.work { spec.work = .payload(try JSONText.value(text)) }
+    return spec
+  }
+
+  /// As `spec`, but a payload is still its text: reading that takes longer than all the rest.
+  func undecodedSpec(_ row: JobRow) throws(SQLiteError) -> JobSpec {
     let found = try statements[.findSpec].bind(row.id).first { columns throws(SQLiteError) in try JobSpec(row, columns)
     }
     guard var spec = found else { throw .corrupt("job \(row.id) has no spec", doing: Query.findSpec.sql) }
@@ -130,7 +141,7 @@ struct JobReader {
 // MARK: The model's types from their rows
 
 extension JobSpec {
-  /// Reads `Query.findSpec`, and from the job's row what stands there.
+  /// Reads `Query.findSpec`, and from the job's row what stands there. A payload is left as its text.
   fileprivate init(_ job: JobRow, _ row: Statement) throws(SQLiteError) {
     self.init(queue: job.queue, work: .command([]), killGrace: .zero, retries: 0, backoff: .standard)
     priority = job.priority
@@ -161,7 +172,7 @@ extension JobSpec {
       self.env = variables
     }
     if let payload {
-      work = .payload(try JSONText.value(payload))
+      work = .payload(.string(payload))
     } else {
       guard let words = command.flatMap(StringJSON.array) else {
         throw .corrupt("the command of job \(job.id) is not JSON", doing: row.sql)

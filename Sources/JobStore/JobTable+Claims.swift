@@ -26,6 +26,7 @@ extension JobTable {
     let ready = try statements[.readyQueues].all { row throws(SQLiteError) in try row.read(String.self) }
     report.nextStart = try take(request, .command, from: ready, isSynced: isSynced, at: moment) { row in
       report.attempts.append(try start(row, at: moment))
+      return true
     }
     return report
   }
@@ -34,13 +35,13 @@ extension JobTable {
   /// of queues, never with how much waits in them.
   /// - Parameters:
   ///   - queues: by name; none of them paused.
-  ///   - start: makes a job `running`.
+  ///   - start: makes a job `running`; false ends the taking.
   /// - Returns: when a rate lets the first of those start that it alone holds back; see `ClaimReport.nextStart`.
   /// - Throws: `NeedsSync` where a job with another `on_interrupt` than `retry` would be taken in a transaction
   ///   that is not synced: after a power cut nobody would know that it had been started.
   func take(
     _ request: ClaimRequest, _ kind: JobRow.Kind, from queues: [String], isSynced: Bool, at moment: Moment,
-    _ start: (JobRow) throws -> Void
+    _ start: (JobRow) throws -> Bool
   ) throws -> Int64? {
     guard request.limit > 0, try reader.pause() == nil else { return nil }
     var nextStart: Int64?
@@ -57,12 +58,13 @@ extension JobTable {
     while taken < request.limit, let best = Self.best(of: lines), let head = lines[best].head {
       let row = try find(head.id)
       guard isSynced || row.onInterrupt == .retry else { throw NeedsSync() }
-      try start(row)
+      let goesOn = try start(row)
       taken += 1
       lines[best].room.take()
       if lines[best].pace != nil { try noteStart(in: &lines[best], at: moment) }
       lines[best].head = try self.head(of: lines[best], at: moment, &nextStart)
       if lines[best].head == nil { lines.remove(at: best) }
+      if !goesOn { break }
     }
     return nextStart
   }

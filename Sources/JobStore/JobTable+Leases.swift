@@ -4,11 +4,13 @@ import SQLite
 extension JobTable {
   // MARK: Granting
 
+  /// The payloads of these are still their text: the caller decodes them, not the one thread that writes.
   /// - Throws: `NeedsSync`, as `claim` does.
   func lease(_ terms: LeaseTerms, room: QueueRoom, isSynced: Bool, at moment: Moment) throws -> GrantedLeases {
     var grant = GrantedLeases()
     guard try reader.queue(terms.queue)?.paused == false else { return grant }
     let end = (wall: moment.wall + terms.span, boot: moment.boot + terms.span.milliseconds)
+    var bytes = 0
     let request = ClaimRequest(limit: terms.limit, rooms: [terms.queue: room])
     grant.nextStart = try take(request, .payload, from: [terms.queue], isSynced: isSynced, at: moment) { old in
       var row = old
@@ -17,10 +19,24 @@ extension JobTable {
       let token = Self.newToken()
       try statements[.insertLease].bind(row.id).bind(row.attempt).bind(run).bind(moment.wall).bind(moment.boot)
         .bind(terms.worker).bind(token).bind(end.wall).bind(end.boot).run()
-      grant.leases.append(LeasedAttempt(job: try reader.job(row), token: token))
+      var job = try Job(row, reader.undecodedSpec(row))
+      if row.attempt > 1 {
+        job.attempts = try reader.attempts(of: row.id)
+      } else {
+        job.attempts = [
+          Attempt(attempt: 1, startedAt: moment.wall, worker: terms.worker, leaseExpiresAt: end.wall)
+        ]
+      }
+      if case .string(let text)? = job.payload { bytes += text.utf8.count }
+      grant.leases.append(LeasedAttempt(job: job, token: token))
+      grant.isCut = bytes >= Self.enough
+      return !grant.isCut
     }
     return grant
   }
+
+  /// Payloads of so many bytes are enough for one answer, however many jobs were asked for.
+  private static let enough = 4 << 20
 
   /// 128 random bits: nobody comes upon another's token by chance, or by trying.
   private static func newToken() -> String {

@@ -7,7 +7,8 @@ package import JobModel
 /// one boot its time goes by CLOCK_BOOTTIME, after a reboot by the wall clock.
 package protocol LeaseStore: Sendable {
   /// Takes up to `terms.limit` payload jobs of a queue that may run, best first (priority, then arrival), records
-  /// an attempt with a token for each and makes them `running`; none where the queue, or all, are paused.
+  /// an attempt with a token for each and makes them `running`; none where the queue, or all, are paused. Fewer than
+  /// there are where their payloads come to 4 MiB.
   /// Committed as claims are: without a sync, except for jobs whose `on_interrupt` is not `retry`. After a power
   /// cut the others are simply queued again, and their workers' tokens are refused.
   /// - Parameter room: what the queue's limits leave, as for a claim.
@@ -42,10 +43,13 @@ package struct GrantedLeases: Sendable, Hashable {
   package var leases: [LeasedAttempt]
   /// See `ClaimReport.nextStart`.
   package var nextStart: Int64?
+  /// The payloads were enough for one answer: more jobs may be there.
+  package var isCut: Bool
 
-  package init(leases: [LeasedAttempt] = [], nextStart: Int64? = nil) {
+  package init(leases: [LeasedAttempt] = [], nextStart: Int64? = nil, isCut: Bool = false) {
     self.leases = leases
     self.nextStart = nextStart
+    self.isCut = isCut
   }
 }
 

@@ -1,10 +1,20 @@
 package import JobModel
+import SQLite
 
 extension SQLiteJobStore {
   package func lease(_ terms: LeaseTerms, room: QueueRoom, at moment: Moment) async throws(StoreError) -> GrantedLeases {
-    try await write(isSynced: false) { table, isSynced in
+    var grant = try await write(isSynced: false) { table, isSynced in
       try table.lease(terms, room: room, isSynced: isSynced, at: moment)
     }
+    for index in grant.leases.indices {
+      guard case .string(let text)? = grant.leases[index].job.payload else { continue }
+      do throws(SQLiteError) {
+        grant.leases[index].job.payload = try JSONText.value(text)
+      } catch {
+        throw StoreError(.storage(.damaged), "job \(grant.leases[index].job.id): \(error.message)")
+      }
+    }
+    return grant
   }
 
   package func giveBack(_ leases: [LeasedAttempt], at moment: Moment) async throws(StoreError) {

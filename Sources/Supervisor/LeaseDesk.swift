@@ -86,8 +86,11 @@ struct LeaseDesk: Sendable {
   mutating func looked(_ ticket: UInt64, found: Int) {
     guard let queue = queues[ticket], var line = lines[queue], let index = line.index(of: ticket) else { return }
     let ask = line.asks[index]
-    if found < ask.looking {
-      if ask.seen == line.news { line.mayHave = 0 } else { line.mayHave = max(line.mayHave, 1) }
+    if found == 0, ask.seen == line.news {
+      line.mayHave = 0
+    } else if found < ask.looking {
+      // There may be more: what is handed out at once is bounded by its size as well.
+      line.mayHave = max(line.mayHave, 1)
     }
     line.asks[index].looking = 0
     lines[queue] = line

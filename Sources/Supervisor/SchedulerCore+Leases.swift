@@ -24,9 +24,9 @@ extension SchedulerCore {
 
   package enum LeaseEvent: Sendable {
     case asked(LeaseAsk)
-    /// The answer to `Action.look`: what was found, when the first of it ends by CLOCK_BOOTTIME, and until when the
-    /// queue's rate holds more of it back.
-    case looked(ticket: UInt64, [HeldLease], due: Int64, nextStart: Int64? = nil)
+    /// The answer to `Action.look`: what was found, when the first of it ends by CLOCK_BOOTTIME, until when the
+    /// queue's rate holds more of it back, and whether more may be there at once.
+    case looked(ticket: UInt64, [HeldLease], due: Int64, nextStart: Int64? = nil, isCut: Bool = false)
     case lookFailed(ticket: UInt64)
     /// It waits no longer.
     case timeUp(ticket: UInt64)
@@ -51,8 +51,10 @@ extension SchedulerCore {
     switch event {
     case .asked(let ask):
       desk.add(LeaseDesk.Ask(ticket: ask.ticket, limit: ask.limit, isPatient: ask.isPatient), to: ask.queue)
-    case .looked(let ticket, let found, let due, let nextStart):
+    case .looked(let ticket, let found, let due, let nextStart, let isCut):
+      let queue = desk.queue(of: ticket)
       looked(ticket, found, due, &actions)
+      if isCut, let queue { desk.noteAnything(in: queue) }
       if let nextStart, nextStart < alarms.leaseStart ?? .max {
         alarms.leaseStart = nextStart
         actions.append(alarms.action)

@@ -58,7 +58,7 @@ extension Supervisor {
         leases.map {
           HeldLease(id: $0.job.id, attempt: $0.job.attempt, queue: terms.queue, labels: $0.job.labels)
         },
-        due: moment.boot + terms.span.milliseconds, nextStart: found.nextStart)
+        due: moment.boot + terms.span.milliseconds, nextStart: found.nextStart, isCut: found.isCut)
       guard !leases.isEmpty else { continue }
       apply(.lease(event))
       if Task.isCancelled {

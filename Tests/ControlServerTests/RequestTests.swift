@@ -32,7 +32,7 @@ import Testing
     #expect(try match(.GET, "/v1/jobs/") == "404 []")
     #expect(try match(.GET, "/v1/jobs/7/") == "404 []")
     #expect(try match(.GET, "/v1") == "404 []")
-    #expect(try match(.POST, "/v1/queues/mail/lease") == "404 []")
+    #expect(try match(.POST, "/v1/queues/mail/nothing") == "404 []")
   }
 
   @Test("A query parameter that is unknown, repeated or no such value is refused by its name")

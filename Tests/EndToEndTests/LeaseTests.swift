@@ -69,18 +69,18 @@ struct LeaseTests {
     while await ledger.accepted.count < count {
       guard .now < deadline else { throw TestFault("\(await ledger.accepted.count) of \(count) jobs are completed") }
       // A daemon that is being killed answers nothing: then it is asked again, as a worker would.
-      guard let jobs = try? await daemon.lease("q", max: 3, seconds: 2, wait: 1) else { continue }
+      guard let jobs = try? await daemon.lease("q", max: 3, seconds: 5, wait: 1) else { continue }
       for job in jobs {
         // Five silences in a row would fail it, and rightly so.
         let isLast = job["attempt"] as? Int ?? 0 >= 3
         switch isLast ? 9 : random.next() % 16 {
         case 0: continue
-        case 1: try await Task.sleep(for: .milliseconds(2200))
+        case 1: try await Task.sleep(for: .milliseconds(5200))
         default: break
         }
         var verdict = try? await daemon.complete(job).first
         // The reply was lost: the same again has the same answer.
-        for _ in 0..<100 where verdict == nil {
+        for _ in 0..<1500 where verdict == nil {
           try await Task.sleep(for: .milliseconds(20))
           verdict = try? await daemon.complete(job).first
         }
@@ -166,6 +166,23 @@ struct LeaseTests {
     try await TestDaemon.run { daemon in
       let finished = try await daemon.start(arguments).wait()
       #expect(finished.status == status && (finished.err.contains(words) || words == "QUEUE"), "\(finished)")
+    }
+  }
+
+  @Test("enqueue --payload adds a job for a worker, and refuses what is no JSON")
+  func enqueuePayload() async throws {
+    try await TestDaemon.run { daemon in
+      let id = try await daemon.enqueue("-q", "q", "--payload", #"{"a": [1, null]}"#)
+      let job = try #require(try await daemon.lease("q").first)
+      #expect(String(job["id"] as? Int ?? 0) == id && job["payload"] as? NSDictionary == ["a": [1, NSNull()]])
+      #expect(job["command"] is NSNull && job["cwd"] is NSNull)
+      #expect(try await daemon.jobq("status", id).out.contains("leased"))
+      for words in [
+        ["--payload", "{"], ["--payload", "1", "--", "true"], ["--payload", "1", "--stdin", "/dev/null"],
+      ] {
+        let finished = try await daemon.start(["enqueue"] + words).wait()
+        #expect(finished.status == 64 && !finished.err.isEmpty, "\(words): \(finished)")
+      }
     }
   }
 

@@ -262,6 +262,17 @@ import Testing
     }
   }
 
+  @Test("large payloads are handed out a few at a time, and one at least", arguments: Engine.all)
+  func largePayloads(_ engine: Engine) async throws {
+    try await engine.withStore { store in
+      let large = JSONValue.string(String(repeating: "x", count: 3 << 20))
+      _ = try await store.enqueue(Array(repeating: .payload(large), count: 3), at: .start)
+      let leases = try await store.lease("default", 9)
+      #expect(leases.count == 2 && leases.allSatisfy { $0.job.payload == large })
+      #expect(try await store.lease("default", 9).count == 1)
+    }
+  }
+
   @Test("a limit cuts an expiry short, and the next time says so", arguments: Engine.all)
   func expiryInBatches(_ engine: Engine) async throws {
     try await engine.withStore { store in
