@@ -27,6 +27,7 @@ struct JobQ: ParsableCommand {
         name: "Queues and the daemon:",
         subcommands: [QueuesCommand.self, PauseCommand.self, ResumeCommand.self, DrainCommand.self]),
       CommandGroup(name: "Schedules:", subcommands: [ScheduleCommand.self]),
+      CommandGroup(name: "Upkeep:", subcommands: [DoctorCommand.self, BackupCommand.self]),
     ])
 }
 

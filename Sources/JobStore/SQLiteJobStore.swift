@@ -7,12 +7,14 @@ import SQLite
 /// Calls hand their request over and wait; see `Writer` for how they are committed.
 package final class SQLiteJobStore: JobStore {
   package let identity: String
-  private let path: String
-  private let signals: StoreSignals
+  let path: String
+  let signals: StoreSignals
   private let writes: Inbox<WriteRequest>
   private let reads: Inbox<ReadRequest>
   private let readersEnded: Gate
   private let writerEnded: Gate
+  let examination = SharedAnswer<[Diagnosis.Finding]>()
+  let copySlot = CopySlot()
 
   /// A question to a reader, or word that it could not be asked.
   struct ReadRequest: Sendable {

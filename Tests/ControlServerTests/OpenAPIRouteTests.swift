@@ -34,6 +34,8 @@ import Yams
       ("Attempt", Attempt.CodingKeys.allCases.map(\.rawValue)),
       ("Queue", QueueInfo.CodingKeys.allCases.map(\.rawValue)),
       ("QueuePatch", QueuePatch.CodingKeys.allCases.map(\.rawValue)),
+      ("Diagnosis", Diagnosis.CodingKeys.allCases.map(\.rawValue)),
+      ("Finding", Diagnosis.Finding.CodingKeys.allCases.map(\.rawValue)),
     ] {
       let properties = try #require(schemas[name]?["properties"] as? [String: Any])
       #expect(Set(properties.keys) == Set(fields), "\(name)")

@@ -44,6 +44,7 @@ struct OpenAPITests {
     ("PATCH", "/v1/queues/mail", #"{"paused":true,"concurrency":3}"#, 200), ("PATCH", "/v1/queues/mail", #"{"#, 400),
     ("PATCH", "/v1/queues/fixed", #"{"concurrency":3}"#, 409), ("PATCH", "/v1/queues/mail", #"{"concurrency":0}"#, 422),
     ("GET", "/v1/status", nil, 200), ("POST", "/v1/pause", nil, 200), ("POST", "/v1/resume", nil, 200),
+    ("GET", "/v1/doctor", nil, 200), ("GET", "/v1/backup", nil, 200),
     ("GET", "/v1/events", nil, 200), ("GET", "/healthz", nil, 200), ("GET", "/metrics", nil, 200),
     ("POST", "/v1/drain", nil, 200),
     ("POST", "/v1/jobs", #"{"command":["true"]}"#, 503),
@@ -141,6 +142,7 @@ struct OpenAPITests {
       "-s", "--unix-socket", daemon.socket, "-X", method, "-w", "\n%{http_code} %{content_type}", "-m", "2",
     ]
     if target == "/v1/events" { arguments += ["-m", "0.5"] }
+    if target == "/v1/backup" { arguments += ["-o", "/dev/null"] }
     if body != nil { arguments += ["-H", "content-type: \(type)", "--data-binary", "@-"] }
     let done = await
       (try Child(
