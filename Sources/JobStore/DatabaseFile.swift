@@ -112,8 +112,8 @@ struct DatabaseFile {
       var isLogTorn = false
       if case .broken(let frame, let commits) = logState {
         isLogTorn = true
-        // Within one boot there was no power cut: what the death of a daemon leaves is cut short, not broken.
-        if directory.lastBoot == bootID {
+        // In the same boot and place there was no power cut: what the death of a daemon leaves is cut short, not broken.
+        if directory.lastOpening == directory.opening(in: bootID) {
           throw StoreError.refusedAsDamaged(
             path, "its log \(path)-wal is broken at frame \(frame), and \(commits) transactions behind it would be lost"
           )

@@ -30,7 +30,7 @@ extension SQLiteJobStore {
             let directory = try StateDirectory(directory)
             let lock = try directory.lock()
             let (writer, opened) = try openWriter(directory, bootID: bootID, signals)
-            lock.note(boot: bootID)
+            lock.note(opening: directory.opening(in: bootID))
             // What a daemon that died while it made a copy has left.
             unlink(directory.copy)
             isAnswered = true

@@ -95,12 +95,19 @@ struct StateDirectory: Sendable {
       default: throw .system("flock", lockFile, errno)
       }
     }
-    lock.write(boot: lock.lastBoot)
+    lock.write(opening: lock.lastOpening)
     return lock
   }
 
-  /// The boot in which a daemon last had this directory's store open, as its lock says; nil where none is noted.
-  var lastBoot: String? {
+  /// Marks an opening of the store: the boot, and the directory as the kernel knows it. A copy of the files, or of the disk,
+  /// is in another place, and may be torn like after a power cut.
+  func opening(in boot: String) -> String {
+    var status = stat()
+    return stat(path, &status) == 0 ? "\(boot) \(status.st_dev):\(status.st_ino)" : boot
+  }
+
+  /// When and where a daemon last opened the store, as the lock file says; nil where that is not noted.
+  var lastOpening: String? {
     let descriptor = open(lockFile, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
     guard descriptor >= 0 else { return nil }
     // Of another open file: closing it lets no lock go.
@@ -130,14 +137,14 @@ struct StateDirectory: Sendable {
 struct StateLock: ~Copyable {
   fileprivate let descriptor: Int32
 
-  fileprivate var lastBoot: String? { StateDirectory.lines(of: descriptor).dropFirst().first }
+  fileprivate var lastOpening: String? { StateDirectory.lines(of: descriptor).dropFirst().first }
 
-  /// The store has been opened in this boot: from here on its log is broken by nothing less than a power cut.
-  func note(boot: String) { write(boot: boot) }
+  /// The store has been opened: from here on nothing less than a power cut breaks its log.
+  func note(opening: String) { write(opening: opening) }
 
   /// The number of this process is for people, and for the message of who comes second: it is the lock that counts.
-  fileprivate func write(boot: String?) {
-    let text = "\(getpid())\n" + (boot.map { "\($0)\n" } ?? "")
+  fileprivate func write(opening: String?) {
+    let text = "\(getpid())\n" + (opening.map { "\($0)\n" } ?? "")
     if ftruncate(descriptor, 0) == 0 { _ = pwrite(descriptor, text, text.utf8.count, 0) }
   }
 

@@ -173,11 +173,12 @@ struct DamageTests {
       } else {
         #expect(await daemon.stop().status == 0)
       }
-      let copy = daemon.directory + "/copy"
-      try FileManager.default.createDirectory(atPath: copy, withIntermediateDirectories: false)
-      try FileManager.default.copyItem(atPath: daemon.state, toPath: copy + "/state")
-      try Data().write(to: URL(fileURLWithPath: copy + "/jobq.yaml"))
-      try await body(copy)
+      // In place: of a copy it is not known whether it is torn like after a power cut.
+      let whole = daemon.directory + "/whole"
+      try FileManager.default.copyItem(atPath: daemon.state, toPath: whole)
+      try await body(daemon.directory)
+      try FileManager.default.removeItem(atPath: daemon.state)
+      try FileManager.default.moveItem(atPath: whole, toPath: daemon.state)
       try await daemon.restart()
     }
   }

@@ -21,6 +21,9 @@ import Testing
       for _ in 0..<8 { ids.append(try await store.add()) }
       try FileManager.default.copyItem(atPath: directory + "-from", toPath: directory)
       chmod(directory, 0o700)
+      // In place of a daemon that had it here.
+      try Data("1\n\(StateDirectory(existing: directory).opening(in: "boot 1"))\n".utf8).write(
+        to: URL(filePath: directory + "/jobq.lock"))
       try await body(directory, Array(try Data(contentsOf: URL(filePath: directory + "/jobq.db-wal"))), ids)
       await store.close()
     }
@@ -78,7 +81,13 @@ import Testing
         #expect(try Data(contentsOf: URL(filePath: path)) == Data(bytes))
         #expect(try Data(contentsOf: URL(filePath: directory + "/jobq.db")) == before)
       }
-      try Data(log).write(to: URL(filePath: path))
+      // The same bytes in another place, or after another boot, may be what a power cut left.
+      try Data(broken).write(to: URL(filePath: path))
+      let torn = try await SQLiteJobStore.open(directory: directory, bootID: "boot 2")
+      #expect(try await torn.overview().counts.total < ids.count)
+      await torn.close()
+    }
+    try await withKilledStore { directory, log, ids in
       let store = try await SQLiteJobStore.open(directory: directory, bootID: "boot 1")
       for id in ids { #expect(try await store.job(id) != nil) }
       await store.close()
