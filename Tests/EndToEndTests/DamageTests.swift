@@ -34,6 +34,9 @@ struct DamageTests {
     Case(testDescription: "a cut file", exitCode: 65, word: "cut off") { state in
       #expect(truncate(state + "/jobq.db", 5 * 4096) == 0)
     },
+    Case(testDescription: "a cut file under a log", exitCode: 65, word: "damaged", wasKilled: true) { state in
+      #expect(truncate(state + "/jobq.db", 5 * 4096) == 0)
+    },
     Case(testDescription: "a file that ends in its header", exitCode: 65, word: "damaged") { state in
       #expect(truncate(state + "/jobq.db", 60) == 0)
     },
@@ -110,6 +113,23 @@ struct DamageTests {
       #expect(database.status == 77 && database.err.contains(state), "\(database)")
       #expect(try contents(state) == before)
     }
+  }
+
+  @Test("a state directory on a network file system is refused, and nothing is made there", .enabled(if: getuid() == 0))
+  func network() async throws {
+    let directory = NSTemporaryDirectory() + "jobq-net-" + UUID().uuidString.prefix(8)
+    try FileManager.default.createDirectory(atPath: directory + "/state", withIntermediateDirectories: true)
+    try Data().write(to: URL(fileURLWithPath: directory + "/jobq.yaml"))
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    guard let mount = try await NetworkFileSystem(at: directory + "/state") else {
+      return print("a network file system: SKIPPED: no FUSE can be mounted here")
+    }
+    let refused = try await jobqd(directory, [])
+    let doctor = try await jobqd(directory, ["--doctor"])
+    #expect(await mount.leave() == "", "nothing was made or changed")
+    #expect(refused.status == 65 && refused.err.contains(directory + "/state"), "\(refused)")
+    #expect(refused.err.contains("network file system (fuse.sshfs)") && refused.err.contains("--state-dir"), "\(refused)")
+    #expect(doctor.status == 1 && doctor.out.contains("bad   file system"), "\(doctor)")
   }
 
   @Test(
