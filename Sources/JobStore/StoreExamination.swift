@@ -128,12 +128,12 @@ package struct StoreExamination {
   private mutating func lookAtLog() {
     var status = stat()
     guard stat(directory.database + "-wal", &status) == 0 else {
-      return note(.ok, "log", "none: the database holds everything")
+      return note(.ok, "WAL", "0 bytes: the database holds everything")
     }
     // It is copied into the database at 4 MiB and cut to 16: more says that something reads for very long.
     let isLong = status.st_size > 256 << 20
     note(
-      isLong ? .warn : .ok, "log", "\(status.st_size) bytes in \(directory.database)-wal",
+      isLong ? .warn : .ok, "WAL", "\(status.st_size) bytes in \(directory.database)-wal",
       advice: isLong ? "something has the database open and reads for long, a backup or another program: end it" : nil)
   }
 

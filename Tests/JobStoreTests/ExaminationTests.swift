@@ -47,14 +47,14 @@ import Testing
         if !shared { unlink(directory + "/jobq.db-shm") }
         let found = try examine(directory)
         #expect(found["database"]?.grade == .ok && found["database"]?.detail.contains("integrity_check") == true)
-        #expect(found["log"]?.detail.contains("jobq.db-wal") == true)
+        #expect(found["WAL"]?.detail.contains("jobq.db-wal") == true)
         #expect(!found.values.contains { $0.grade == .bad }, "\(found)")
       }
       let store = try await SQLiteJobStore.open(directory: directory)
       #expect(try await store.overview().counts.total == 1, "the log was left whole")
       #expect(try examine(directory)["lock"]?.grade == .ok, "in use")
       await store.close()
-      #expect(try examine(directory)["log"]?.detail.contains("none") == true)
+      #expect(try examine(directory)["WAL"]?.detail.contains("0 bytes") == true)
     }
   }
 
