@@ -114,7 +114,7 @@ def _():
 @step("life", "a job can do what ordinary jobs do: write to /tmp, /var/tmp and its home, fork, resolve names, use pipes and nice")
 def _():
     number = enqueue("sh", "-ec", "cd; touch mine; rm mine; touch /tmp/j /var/tmp/j; rm /tmp/j /var/tmp/j; "
-                     "getent hosts localhost | cat; : >/dev/null; head -c 1 /dev/urandom | wc -c; python3 -c 'import threading'")
+                     "getent hosts localhost | cat; : >/dev/null; head -c 1 /dev/urandom | wc -c; nice -n 5 true; python3 -c 'import threading'")
     jobq("wait", number)
 
 
