@@ -22,10 +22,10 @@ SOURCES = Package.swift Sources Tests
 
 # What a build needs, and what the tests need beyond it (Debian's names).
 BUILD_PACKAGES = libsqlite3-dev pkg-config make
-TEST_PACKAGES = curl python3 tzdata procps systemd systemd-container zsh fish
+TEST_PACKAGES = curl python3 python3-venv tzdata procps systemd systemd-container e2fsprogs libeatmydata1 zsh fish
 
 .NOTPARALLEL:
-.PHONY: build debug test unit-test systemd-test demo install uninstall bench bench-deps format lint deps build-deps clean help
+.PHONY: build debug test unit-test systemd-test power-cut-test fuzz-test demo install uninstall bench bench-deps format lint deps build-deps clean help
 
 build: ## both programs, optimised, in .build/release (the default)
 	$(SWIFT) build -c release --static-swift-stdlib --product jobqd
@@ -34,7 +34,7 @@ build: ## both programs, optimised, in .build/release (the default)
 debug: ## everything for debugging, tests included, in .build/debug
 	$(SWIFT) build --build-tests
 
-test: deps lint debug unit-test systemd-test ## every test
+test: deps lint debug unit-test systemd-test power-cut-test ## every test
 	@echo "make test: all suites passed"
 
 unit-test:
@@ -45,6 +45,17 @@ systemd-test: ## the service under a real systemd, in a container (as root)
 	@echo "== the service under systemd"
 	@test -x .build/debug/jobqd || $(MAKE) debug
 	Tests/systemd/run .build/debug
+
+power-cut-test: ## a disk that loses its power under the daemon and 16 clients (as root); CASES= how often
+	@echo "== power cuts"
+	@test -x .build/debug/jobqd || $(MAKE) debug
+	Tests/powercut/run .build/debug
+
+fuzz-test: ## hostile requests by the thousand, and schemathesis over docs/openapi.yaml; CASES= how many
+	@echo "== fuzz"
+	@test -x .build/debug/jobqd || $(MAKE) debug
+	$(SWIFT) test --skip-build --filter FuzzTests
+	Tests/fuzz/run .build/debug
 
 demo: build-deps build ## real jobs in a scratch directory, shown and checked
 	docs/demo.sh $(BIN)

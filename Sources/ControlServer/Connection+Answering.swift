@@ -29,15 +29,19 @@ extension Connection {
   }
 
   private func send(_ reply: Reply) async {
-    guard case .stream(let contentType, let write) = reply else { return finish(reply) }
+    guard case .stream(let contentType, let length, let write) = reply else { return finish(reply) }
     guard case .answering(let exchange) = state, let context else { return }
     var head = HTTPResponseHead(version: exchange.version, status: .ok)
     head.headers.add(name: "content-type", value: contentType)
     head.headers.add(name: "cache-control", value: "no-store")
-    // HTTP/1.0 knows no chunks: there the end of the connection is the end of the body.
-    let hasChunks = !exchange.version.isOld
-    if hasChunks, !exchange.isHead { head.headers.add(name: "transfer-encoding", value: "chunked") }
-    let isPersistent = connectionHeader(&head, mayGoOn: hasChunks)
+    // HTTP/1.0 knows no chunks: there the end of the connection is the end of a body of unknown length.
+    let hasEnd = length != nil || !exchange.version.isOld
+    if let length {
+      head.headers.add(name: "content-length", value: String(length))
+    } else if hasEnd, !exchange.isHead {
+      head.headers.add(name: "transfer-encoding", value: "chunked")
+    }
+    let isPersistent = connectionHeader(&head, mayGoOn: hasEnd)
     context.writeAndFlush(wrapOutboundOut(.head(head)), promise: nil)
     do {
       if !exchange.isHead { try await write(ReplyStream(connection: self)) }

@@ -8,8 +8,8 @@ enum Reply {
   case document(status: HTTPResponseStatus, contentType: String, body: ByteBuffer, headers: [(String, String)] = [])
   case noContent
   /// A body that comes in pieces. `write` runs once the head is out; it ends with the body, or throws where the body
-  /// must be cut off.
-  case stream(contentType: String, write: (ReplyStream) async throws -> Void)
+  /// must be cut off. `length` where it is known, in bytes: then `write` writes as many.
+  case stream(contentType: String, length: Int64? = nil, write: (ReplyStream) async throws -> Void)
 
   static func json(
     _ value: some Encodable & Sendable, status: HTTPResponseStatus = .ok, headers: [(String, String)] = []

@@ -64,7 +64,7 @@ struct Router: Sendable {
 
   static let api = Router(
     routes: JobRoutes.all + BulkRoutes.all + LeaseRoutes.all + LogRoutes.all + QueueRoutes.all + ScheduleRoutes.all
-      + DaemonRoutes.all + EventRoutes.all)
+      + DaemonRoutes.all + UpkeepRoutes.all + EventRoutes.all)
 
   func match(_ method: HTTPMethod, _ target: RequestTarget) -> Match {
     // RFC 9110 section 9.3.2: HEAD is GET without the body.

@@ -35,6 +35,7 @@ struct JobQ: ParsableCommand {
         subcommands: [QueuesCommand.self, QueueCommand.self, PauseCommand.self, ResumeCommand.self, DrainCommand.self]),
       CommandGroup(name: "Outside workers:", subcommands: [WorkCommand.self]),
       CommandGroup(name: "Schedules:", subcommands: [ScheduleCommand.self]),
+      CommandGroup(name: "Upkeep:", subcommands: [DoctorCommand.self, BackupCommand.self]),
     ])
 }
 

@@ -32,9 +32,6 @@ enum Daemon {
     log.sink.flush()
   }
 
-  /// What only the parts themselves know, for `--doctor`. Looks, and changes nothing: no store is made.
-  static func facts(_ launch: Launch) async -> [(String, String)] { [] }
-
   private static func open(_ launch: Launch) async throws(StartError) -> SQLiteJobStore {
     do throws(StoreError) {
       return try await SQLiteJobStore.open(directory: launch.places.stateDirectory)
@@ -87,7 +84,10 @@ private struct Parts: Sendable {
       socket: adopted.map { .adopt(descriptor: $0.descriptor) }
         ?? .bind(
           path: socket, mode: settings.mode, group: settings.group ?? Account.groupID(of: "jobq").map { _ in "jobq" }),
-      service: JobService(supervisor: supervisor, pid: getpid()), logger: log.logger("server"))
+      service: JobService(
+        supervisor: supervisor, pid: getpid(),
+        surroundings: { [file = launch.places.configuration] in await Doctor.surroundings(socket, file) }),
+      logger: log.logger("server"))
   }
 
   /// Starts everything, waits for the end, and stops it in the reverse order: the supervisor first, so that

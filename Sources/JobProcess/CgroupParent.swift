@@ -75,6 +75,12 @@ final class CgroupParent: Sendable {
   /// Where systemd delegated its cgroup to the service (Delegate=yes), `jobs` beside the daemon's own leaf;
   /// else `jobq-STORE` below this process's own.
   private static func place(store: String) throws(ProcessError) -> String {
+    let base = try base()
+    return isDelegated(base) ? try delegatedPlace(base) : "\(base)/jobq-\(store)"
+  }
+
+  /// This process's own cgroup, as a directory.
+  static func base() throws(ProcessError) -> String {
     guard let mount = mounts().first else {
       throw ProcessError("no cgroup v2 is mounted", errno: ENOENT, call: "/proc/self/mountinfo")
     }
@@ -83,8 +89,10 @@ final class CgroupParent: Sendable {
     }
     // In a container the mount shows only a part of the hierarchy.
     if mount.root != "/", own.hasPrefix(mount.root) { own = String(own.dropFirst(mount.root.count)) }
-    let base = own == "/" || own.isEmpty ? mount.point : mount.point + (own.hasPrefix("/") ? own : "/" + own)
-    guard isDelegated(base) else { return "\(base)/jobq-\(store)" }
+    return own == "/" || own.isEmpty ? mount.point : mount.point + (own.hasPrefix("/") ? own : "/" + own)
+  }
+
+  private static func delegatedPlace(_ base: String) throws(ProcessError) -> String {
     // cgroup v2 lets no cgroup that has members hand controllers to those below: the daemon makes room.
     do throws(Failure) {
       do throws(Failure) {

@@ -8,19 +8,23 @@ struct DatabaseFile {
   static let smallSize: Int64 = 64 << 20
 
   let directory: StateDirectory
+  /// Of this boot of the machine.
+  let bootID: String
   var path: String { directory.database }
 
   /// What was found at the opening.
   struct Finding: Sendable {
     /// Whether the contents were checked; else that is still to be done.
     var isChecked: Bool
+    /// The log ends before its last frame: a power cut tore it.
+    var isLogTorn = false
   }
 
   /// Makes the database where there is none and never was, else looks at it. Nothing that is refused is
   /// changed.
   func prepare() throws(StoreError) -> Finding {
     var status = stat()
-    if lstat(path, &status) == 0 { return try inspect(status) }
+    if lstat(path, &status) == 0 { return try inspect(status, .whereInDoubt) }
     guard errno == ENOENT else { throw .system("stat", path, errno) }
     for trace in ["-wal", "-shm", "-journal"] where lstat(path + trace, &status) == 0 {
       throw StoreError(
@@ -74,16 +78,30 @@ struct DatabaseFile {
 
   // MARK: Looking
 
-  private func inspect(_ status: stat) throws(StoreError) -> Finding {
+  /// How far the contents are checked.
+  enum Check: Sendable {
+    /// A quick check where the last stop was not clean or the file is small.
+    case whereInDoubt
+    /// `PRAGMA integrity_check`.
+    case whole
+  }
+
+  /// Looks, and changes nothing. Nobody else may have the database open.
+  func inspect(_ status: stat, _ check: Check) throws(StoreError) -> Finding {
     guard status.st_mode & S_IFMT == S_IFREG else {
       throw StoreError(.refused(.foreign), "\(path) is no regular file, so it is no database of jobqd's; move it away")
     }
     var log = stat()
     let hasLog = stat(path + "-wal", &log) == 0 && log.st_size > 0
     try inspectHeader(size: Int64(status.st_size), hasLog: hasLog)
+    let logState = try WriteAheadLog(of: path + "-wal")?.state ?? .whole
+    if logState == .noHeader {
+      throw .refusedAsDamaged(
+        path, "its log \(path)-wal has no header any more, so that what is only there cannot be read")
+    }
     do {
-      // Without a log the file is all there is, and it can be read without making a log or its index beside it.
-      let connection = try Connection(path, hasLog ? .readOnly : .immutable)
+      // Without a log the file is all there is. Either way nothing is made beside it, and nothing there is changed.
+      let connection = try Connection(path, hasLog ? .alone : .immutable)
       try connection.neverCheckpointOnClose()
       try connection.execute("PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA query_only = ON")
       let version = try connection.value("PRAGMA user_version", as: Int.self) ?? 0
@@ -91,10 +109,26 @@ struct DatabaseFile {
       if let flaw = try Schema.flaw(in: connection, version: version) {
         throw StoreError.refusedAsDamaged(path, "its schema is not as jobqd made it: \(flaw)")
       }
+      var isLogTorn = false
+      if case .broken(let frame, let commits) = logState {
+        isLogTorn = true
+        // In the same boot and place there was no power cut: what the death of a daemon leaves is cut short, not broken.
+        if directory.lastOpening == directory.opening(in: bootID) {
+          throw StoreError.refusedAsDamaged(
+            path, "its log \(path)-wal is broken at frame \(frame), and \(commits) transactions behind it would be lost"
+          )
+        }
+      }
+      if check == .whole {
+        if let flaw = try Self.flaw(connection, "integrity_check") { throw StoreError.refusedAsDamaged(path, flaw) }
+        return Finding(isChecked: true, isLogTorn: isLogTorn)
+      }
       let wasClean = try connection.value("SELECT clean FROM runs ORDER BY run DESC LIMIT 1", as: Bool.self) ?? false
-      guard !wasClean || status.st_size < Self.smallSize else { return Finding(isChecked: false) }
-      if let flaw = try Self.quickCheck(connection) { throw StoreError.refusedAsDamaged(path, flaw) }
-      return Finding(isChecked: true)
+      guard !wasClean || status.st_size < Self.smallSize else {
+        return Finding(isChecked: false, isLogTorn: isLogTorn)
+      }
+      if let flaw = try Self.flaw(connection, "quick_check") { throw StoreError.refusedAsDamaged(path, flaw) }
+      return Finding(isChecked: true, isLogTorn: isLogTorn)
     } catch let error as StoreError {
       throw error
     } catch let error as SQLiteError {
@@ -104,9 +138,9 @@ struct DatabaseFile {
     }
   }
 
-  /// What `PRAGMA quick_check` finds first; nil where all is well.
-  static func quickCheck(_ connection: Connection) throws(SQLiteError) -> String? {
-    let answer = try connection.value("PRAGMA quick_check(1)", as: String.self)
+  /// What `PRAGMA quick_check`, or `integrity_check`, finds first; nil where all is well.
+  static func flaw(_ connection: Connection, _ check: String = "quick_check") throws(SQLiteError) -> String? {
+    let answer = try connection.value("PRAGMA \(check)(1)", as: String.self)
     return answer == "ok" ? nil : answer ?? "no answer"
   }
 

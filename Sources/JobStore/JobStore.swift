@@ -151,6 +151,13 @@ package protocol JobStore: LeaseStore, ScheduleStore {
   /// Removes up to `limit` ended jobs that retention lets go, never one on which a live job depends. Returns
   /// their numbers and whether more are left.
   func prune(_ policy: RetentionPolicy, at moment: Moment, limit: Int) async throws(StoreError) -> PruneReport
+  /// What the store can tell of its own health, without holding up anyone: places, versions, sizes, and a check of
+  /// what it holds that is bounded in time. Those who ask meanwhile get the same answer.
+  func examine() async -> [Diagnosis.Finding]
+  /// A copy of the whole store as of one moment, while work goes on. One at a time.
+  /// - Throws: `.busy` while another is being made or read; `.storage` where there is no room for it, where it could
+  ///   not be made, or where what was copied is not sound.
+  func copy() async throws(StoreError) -> StoreCopy
   /// Finishes what is waiting, marks the stop as clean and closes. Every later call throws `.closed`.
   func close() async
 }

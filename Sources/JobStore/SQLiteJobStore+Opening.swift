@@ -33,6 +33,9 @@ extension SQLiteJobStore {
             let directory = try StateDirectory(directory)
             let lock = try directory.lock()
             let (writer, opened) = try openWriter(directory, bootID: bootID, mostTold: mostTold, signals)
+            lock.note(opening: directory.opening(in: bootID))
+            // What a daemon that died while it made a copy has left.
+            unlink(directory.copy)
             isAnswered = true
             continuation.resume(returning: .success(opened))
             while let group = writes.takeAll(within: writer.patience) { writer.commit(group) }
@@ -89,7 +92,7 @@ extension SQLiteJobStore {
   static func openWriter(_ directory: StateDirectory, bootID: String, mostTold: Int = 1000, _ signals: StoreSignals)
     throws(StoreError) -> (Writer, Opened)
   {
-    let finding = try DatabaseFile(directory: directory).prepare()
+    let finding = try DatabaseFile(directory: directory, bootID: bootID).prepare()
     do throws(SQLiteError) {
       let connection = try Connection(directory.database, .readWrite)
       connection.wait(forLocks: 0)
@@ -97,6 +100,8 @@ extension SQLiteJobStore {
       try set(connection, "journal_mode", "wal")
       for (name, value) in writerSettings { try set(connection, name, value) }
       connection.takeOverCheckpoints()
+      // The torn rest would lie behind what is written from now on, and look like damage after a death in this boot.
+      if finding.isLogTorn { try connection.checkpoint(.truncate) }
       try Schema.migrate(connection)
       let statements = Statements(connection)
       let run = try beginRun(connection, bootID: bootID)
@@ -190,7 +195,7 @@ extension SQLiteJobStore {
   }
 
   /// A connection that never writes, not even when it closes.
-  private static func openReader(_ path: String) throws(SQLiteError) -> Connection {
+  static func openReader(_ path: String) throws(SQLiteError) -> Connection {
     let connection = try Connection(path, .readOnly)
     connection.wait(forLocks: 0)
     try connection.neverCheckpointOnClose()
@@ -204,7 +209,7 @@ extension SQLiteJobStore {
       do throws(SQLiteError) {
         let connection = try openReader(path)
         connection.cancel { signals.isClosing }
-        if let flaw = try DatabaseFile.quickCheck(connection) { signals.note(damage: .damaged("\(path): \(flaw)")) }
+        if let flaw = try DatabaseFile.flaw(connection) { signals.note(damage: .damaged("\(path): \(flaw)")) }
       } catch {
         if error.isDamage { signals.note(damage: .storage(error, path)) }
       }

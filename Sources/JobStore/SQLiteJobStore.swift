@@ -13,6 +13,8 @@ package final class SQLiteJobStore: JobStore {
   private let reads: Inbox<ReadRequest>
   private let readersEnded: Gate
   private let writerEnded: Gate
+  let examination = SharedAnswer<[Diagnosis.Finding]>()
+  let copySlot = CopySlot()
 
   /// A question to a reader, or word that it could not be asked.
   struct ReadRequest: Sendable {

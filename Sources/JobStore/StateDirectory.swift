@@ -8,10 +8,13 @@ struct StateDirectory: Sendable {
   var database: String { path + "/jobq.db" }
   /// A database that is being made: it gets its name once it is whole.
   var unborn: String { path + "/jobq.db.new" }
-  private var lockFile: String { path + "/jobq.lock" }
+  /// A copy that is being made, until it has lost its name.
+  var copy: String { path + "/jobq.db.copy" }
+  var lockFile: String { path + "/jobq.lock" }
 
   /// Makes the directory and its missing parents, 0700 whatever the umask, and syncs what names them.
-  /// - Throws: `.refused(.permission)` where it may not be made, is no directory, or others may write to it.
+  /// - Throws: `.refused(.permission)` where it may not be made, is no directory, or others may write to it;
+  ///   `.refused(.network)` where it lies on a file system that cannot hold a database.
   init(_ given: String) throws(StoreError) {
     var missing: [String] = []
     var existing = given
@@ -36,6 +39,18 @@ struct StateDirectory: Sendable {
         .refused(.permission), "others may write to the state directory \(path); make it jobqd's own: chmod 700 \(path)"
       )
     }
+    try refuseNetwork()
+  }
+
+  /// One that is there already: only looked at.
+  init(existing path: String) { self.path = path }
+
+  private func refuseNetwork() throws(StoreError) {
+    guard let system = FileSystem(of: path), system.fitness == .network else { return }
+    throw StoreError(
+      .refused(.network),
+      "the state directory \(path) lies on a network file system (\(system.type)), where a database is not safe: "
+        + "its locks and its log need one machine. Give jobqd a directory on a local disk with --state-dir")
   }
 
   private static func parent(of path: String) -> String? {
@@ -80,10 +95,24 @@ struct StateDirectory: Sendable {
       default: throw .system("flock", lockFile, errno)
       }
     }
-    // For people only, and for the message above: it is the lock that counts.
-    let text = "\(getpid())\n"
-    if ftruncate(descriptor, 0) == 0 { _ = pwrite(descriptor, text, text.utf8.count, 0) }
+    lock.write(opening: lock.lastOpening)
     return lock
+  }
+
+  /// Marks an opening of the store: the boot, and the directory as the kernel knows it. A copy of the files, or of the disk,
+  /// is in another place, and may be torn like after a power cut.
+  func opening(in boot: String) -> String {
+    var status = stat()
+    return stat(path, &status) == 0 ? "\(boot) \(status.st_dev):\(status.st_ino)" : boot
+  }
+
+  /// When and where a daemon last opened the store, as the lock file says; nil where that is not noted.
+  var lastOpening: String? {
+    let descriptor = open(lockFile, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+    guard descriptor >= 0 else { return nil }
+    // Of another open file: closing it lets no lock go.
+    defer { close(descriptor) }
+    return Self.lines(of: descriptor).dropFirst().first
   }
 
   /// Whether the process that says it holds the lock is gone.
@@ -92,10 +121,13 @@ struct StateDirectory: Sendable {
     return kill(owner, 0) != 0 && errno == ESRCH
   }
 
-  private static func text(of descriptor: Int32) -> String {
-    var bytes = [UInt8](repeating: 0, count: 32)
+  /// The number of the process that says it has the lock; empty where none does.
+  private static func text(of descriptor: Int32) -> String { lines(of: descriptor).first { !$0.isEmpty } ?? "" }
+
+  fileprivate static func lines(of descriptor: Int32) -> [String] {
+    var bytes = [UInt8](repeating: 0, count: 256)
     let count = pread(descriptor, &bytes, bytes.count, 0)
-    return String(decoding: bytes.prefix(max(0, count)).filter { (0x30...0x39).contains($0) }, as: UTF8.self)
+    return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self).split(separator: "\n").map(String.init)
   }
 }
 
@@ -104,6 +136,18 @@ struct StateDirectory: Sendable {
 /// out.
 struct StateLock: ~Copyable {
   fileprivate let descriptor: Int32
+
+  fileprivate var lastOpening: String? { StateDirectory.lines(of: descriptor).dropFirst().first }
+
+  /// The store has been opened: from here on nothing less than a power cut breaks its log.
+  func note(opening: String) { write(opening: opening) }
+
+  /// The number of this process is for people, and for the message of who comes second: it is the lock that counts.
+  fileprivate func write(opening: String?) {
+    let text = "\(getpid())\n" + (opening.map { "\($0)\n" } ?? "")
+    if ftruncate(descriptor, 0) == 0 { _ = pwrite(descriptor, text, text.utf8.count, 0) }
+  }
+
   deinit {
     // Not by the close alone: a child between fork and exec has the descriptor too.
     flock(descriptor, LOCK_UN)

@@ -60,7 +60,9 @@ extension StoreError {
       return StoreError(
         .refused(.locked), "\(cause); another program has the database locked: end it and start jobqd again")
     }
-    if error.isFull { return StoreError(.storage(.full), "\(cause); free some space on its file system") }
+    if error.isFull || error.systemErrno == ENOSPC || error.systemErrno == EDQUOT {
+      return StoreError(.storage(.full), "\(cause); free some space on its file system")
+    }
     if error.isPermission {
       return StoreError(
         .refused(.permission), "\(cause); the file and its directory must be jobqd's own to read and write")

@@ -21,11 +21,13 @@ package struct StoreError: Error, Sendable, Hashable, CustomStringConvertible {
     case storage(Storage)
     /// The database may not be used: another daemon has it, it is newer, damaged, or no database of jobq's.
     case refused(Refusal)
+    /// It can be done once what is under way has ended.
+    case busy
     case closed
   }
 
   package enum Storage: Sendable, Hashable { case full, failed, damaged }
-  package enum Refusal: Sendable, Hashable { case locked, newer, damaged, foreign, permission, missing }
+  package enum Refusal: Sendable, Hashable { case locked, newer, damaged, foreign, permission, missing, network }
 
   package var code: Code
   /// What was tried, with the full path where a file is meant, the cause, and what to do.

@@ -22,6 +22,7 @@ final class StoreSignals: Sendable {
   private let closing = Atomic(false)
   let hooks = WantedHooks()
   let commits = CommitNotes()
+  private let repairing = Atomic(false)
 
   /// Damage that was met: from then on nothing is written.
   var damage: StoreError? { damageFound.withLock { $0 } }
@@ -35,6 +36,10 @@ final class StoreSignals: Sendable {
 
   var isClosing: Bool { closing.load(ordering: .acquiring) }
   func noteClosing() { closing.store(true, ordering: .releasing) }
+
+  /// The writer needs the WAL to itself: who reads for long gives way.
+  var isRepairing: Bool { repairing.load(ordering: .acquiring) }
+  func note(repairing isRepairing: Bool) { repairing.store(isRepairing, ordering: .releasing) }
 }
 
 /// The one connection that writes, on its own thread. All requests that wait share a transaction, and so a sync
@@ -195,7 +200,10 @@ final class Writer {
     guard let error = error as? SQLiteError else { return StoreError(.storage(.failed), "\(path): \(error)") }
     let told = StoreError.storage(error, path)
     if error.isDamage { signals.note(damage: told) }
-    if error.isWriteFailure { mustRepair = true }
+    if error.isWriteFailure {
+      mustRepair = true
+      signals.note(repairing: true)
+    }
     return told
   }
 
@@ -235,6 +243,7 @@ final class Writer {
     try set(.full)
     try connection.checkpoint(.truncate)
     mustRepair = false
+    signals.note(repairing: false)
   }
 }
 

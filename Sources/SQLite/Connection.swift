@@ -12,6 +12,9 @@ package final class Connection {
     /// Read-only, without locks, and without making the files that a WAL needs: for a database that nobody
     /// writes meanwhile.
     case immutable
+    /// Read-only and with the WAL, but without locks and without the shared memory that an index of it needs
+    /// else: nothing beside the database is made or changed. Only where nobody else has it open.
+    case alone
     /// A new one in memory.
     case memory
   }
@@ -30,11 +33,13 @@ package final class Connection {
   /// Too late, it changes nothing.
   private static let isConfigured = csqlite_config(SQLITE_CONFIG_MEMSTATUS, 0) == SQLITE_OK
 
-  private let handle: OpaquePointer
+  let handle: OpaquePointer
   private let signals = Signals()
   package let path: String
+  /// For other threads.
+  package let interrupter: Interrupter
 
-  /// - Parameter path: absolute; `create`, `readWrite` and `readOnly` refuse one with symbolic links.
+  /// - Parameter path: absolute; all but `immutable` refuse one with symbolic links.
   package init(_ path: String, _ access: Access) throws(SQLiteError) {
     _ = Self.isConfigured
     self.path = path
@@ -48,6 +53,10 @@ package final class Connection {
     case .immutable:
       flags |= SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
       name = "file:\(Self.escaped(path))?immutable=1"
+    case .alone:
+      flags |= SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOFOLLOW
+      // This VFS has no locks and no shared memory (https://www.sqlite.org/vfs.html#standard_unix_vfses) …
+      name = "file:\(Self.escaped(path))?vfs=unix-none"
     case .memory:
       flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY
       name = ":memory:"
@@ -61,9 +70,16 @@ package final class Connection {
       throw error
     }
     unsafe handle = opened
+    interrupter = unsafe Interrupter(opened)
+    // … and a connection that is exclusive from the start keeps the index in its own memory
+    // (https://www.sqlite.org/wal.html#noshm).
+    if access == .alone { try execute("PRAGMA locking_mode = EXCLUSIVE") }
   }
 
-  deinit { _ = unsafe sqlite3_close_v2(handle) }
+  deinit {
+    interrupter.detach()
+    _ = unsafe sqlite3_close_v2(handle)
+  }
 
   /// A path as it stands in a URI (https://www.sqlite.org/uri.html).
   private static func escaped(_ path: String) -> String {

@@ -29,6 +29,8 @@ package struct SQLiteError: Error, Sendable, Hashable, CustomStringConvertible {
   /// The database's bytes are not what they must be.
   package var isDamage: Bool { primaryCode == SQLITE_CORRUPT || primaryCode == SQLITE_NOTADB }
   package var isBusy: Bool { primaryCode == SQLITE_BUSY || primaryCode == SQLITE_LOCKED }
+  /// A progress handler, or the caller of a copy, ended it.
+  package var isInterrupt: Bool { primaryCode == SQLITE_INTERRUPT }
   package var isPermission: Bool {
     primaryCode == SQLITE_PERM || primaryCode == SQLITE_READONLY || primaryCode == SQLITE_CANTOPEN
       || primaryCode == SQLITE_AUTH

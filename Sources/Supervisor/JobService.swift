@@ -7,13 +7,20 @@ package import JobStore
 /// Cancelling the calling task ends a wait; it never undoes a change that has been asked for.
 package struct JobService: Sendable {
   let supervisor: Supervisor
-  private let pid: Int32
+  let pid: Int32
+  let surroundings: @Sendable () async -> [Diagnosis.Finding]
   private let started: Moment
 
-  /// - Parameter pid: of this process, for `status`.
-  package init(supervisor: Supervisor, pid: Int32) {
+  /// - Parameters:
+  ///   - pid: of this process, for `status`.
+  ///   - surroundings: what a doctor shall know that only the program itself does: its files, its socket.
+  package init(
+    supervisor: Supervisor, pid: Int32,
+    surroundings: @escaping @Sendable () async -> [Diagnosis.Finding] = { [] }
+  ) {
     self.supervisor = supervisor
     self.pid = pid
+    self.surroundings = surroundings
     started = supervisor.time.now()
   }
 
@@ -245,7 +252,7 @@ extension Problem {
     case .scheduleTaken, .tooManySchedules: self.init(.wrongState, error.message)
     case .unknownDependency: self.init(.invalidValue, error.message, field: "after")
     case .storage: self.init(.storage, error.message)
-    case .refused, .closed: self.init(.notReady, error.message)
+    case .refused, .busy, .closed: self.init(.notReady, error.message)
     }
   }
 }

@@ -52,6 +52,8 @@ import Yams
       ("LeaseRequest", LeaseRequest.CodingKeys.allCases.map(\.rawValue)),
       ("LeaseReports", LeaseReports.CodingKeys.allCases.map(\.rawValue)),
       ("LeaseVerdict", LeaseVerdict.CodingKeys.allCases.map(\.rawValue)),
+      ("Diagnosis", Diagnosis.CodingKeys.allCases.map(\.rawValue)),
+      ("Finding", Diagnosis.Finding.CodingKeys.allCases.map(\.rawValue)),
     ] {
       let properties = try #require(schemas[name]?["properties"] as? [String: Any])
       #expect(Set(properties.keys) == Set(fields), "\(name)")

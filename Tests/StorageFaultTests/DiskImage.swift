@@ -9,12 +9,20 @@ struct DiskImage {
   }
 
   private var files: [String: File] = [:]
-  /// Syncs of the WAL are taken for done though they were not: what a store that does not sync its commits would leave.
-  let forgetsWALSyncs: Bool
+  /// Which syncs of the WAL are done.
+  enum LogSyncs: Sendable {
+    case all
+    /// Those of `PRAGMA synchronous = NORMAL`: before the WAL is copied into the database, and not at a commit.
+    case beforeCheckpoints
+    /// None: what a disk leaves that lies.
+    case none
+  }
+
+  let logSyncs: LogSyncs
 
   /// Begins with what lies in `directory` now, all of it synced.
-  init(of directory: String, forgetsWALSyncs: Bool = false) throws {
-    self.forgetsWALSyncs = forgetsWALSyncs
+  init(of directory: String, logSyncs: LogSyncs = .all) throws {
+    self.logSyncs = logSyncs
     for name in try FileManager.default.contentsOfDirectory(atPath: directory) where Self.outlives(name) {
       files[name] = File(synced: Array(try Data(contentsOf: URL(fileURLWithPath: directory + "/" + name))))
     }
@@ -41,16 +49,20 @@ struct DiskImage {
     guard Self.outlives(name) else { return }
     switch Int(operation.kind) {
     case SHIM_OPEN: files[name, default: File()].pending.append(contentsOf: [])
-    case SHIM_WRITE, SHIM_TRUNCATE: files[name, default: File()].pending.append(operation)
-    case SHIM_SYNC:
-      if forgetsWALSyncs, name.hasSuffix("-wal") { return }
-      guard var file = files[name] else { return }
-      for write in file.pending { Self.apply(write, to: &file.synced) }
-      file.pending = []
-      files[name] = file
+    case SHIM_WRITE, SHIM_TRUNCATE:
+      if logSyncs == .beforeCheckpoints, !name.hasSuffix("-wal") { sync(name + "-wal") }
+      files[name, default: File()].pending.append(operation)
+    case SHIM_SYNC: if logSyncs == .all || !name.hasSuffix("-wal") { sync(name) }
     case SHIM_DELETE: files[name] = nil
     default: break
     }
+  }
+
+  private mutating func sync(_ name: String) {
+    guard var file = files[name] else { return }
+    for write in file.pending { Self.apply(write, to: &file.synced) }
+    file.pending = []
+    files[name] = file
   }
 
   /// Writes into `directory` what a power cut leaves now.

@@ -14,17 +14,19 @@ extension StorageTests {
       "at every cut, whatever the disk kept of what was not synced, all that was acknowledged is there and nothing is corrupt"
     )
     func cuts() async throws {
-      let faults = try await tryCuts(count: cases(400), forgetsWALSyncs: false)
+      let faults = try await tryCuts(count: cases(400), logSyncs: .all)
       #expect(faults.count == 0, "\(faults.prefix(5))")
     }
 
-    @Test("the test has teeth: without the syncs of the WAL it finds acknowledged jobs missing")
-    func teeth() async throws {
-      let faults = try await tryCuts(count: 60, forgetsWALSyncs: true)
+    @Test(
+      "the test has teeth: with synchronous=NORMAL, and on a disk that does not sync, it finds acknowledged jobs missing",
+      arguments: [DiskImage.LogSyncs.beforeCheckpoints, .none])
+    func teeth(logSyncs: DiskImage.LogSyncs) async throws {
+      let faults = try await tryCuts(count: 60, logSyncs: logSyncs)
       #expect(faults.count > 0)
     }
 
-    private func tryCuts(count: Int, forgetsWALSyncs: Bool) async throws -> [String] {
+    private func tryCuts(count: Int, logSyncs: DiskImage.LogSyncs) async throws -> [String] {
       let seed = UInt64.random(in: 0...UInt64.max)
       print("power cuts: seed \(seed), \(count) images")
       var random = SplitMix(state: seed)
@@ -33,7 +35,7 @@ extension StorageTests {
         shim_watch(directory)
         let ledger = Ledger()
         let store = try await SQLiteJobStore.open(directory: directory)
-        var image = try DiskImage(of: directory, forgetsWALSyncs: forgetsWALSyncs)
+        var image = try DiskImage(of: directory, logSyncs: logSyncs)
         shim_record(1)
         await Workload(store: store, ledger: ledger).run(callers: 6, rounds: max(12, count / 30))
         await store.close()

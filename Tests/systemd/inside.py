@@ -97,7 +97,33 @@ def _():
 @step("life", "systemd finds nothing to complain of in the units, and the service is as closed as it can be")
 def _():
     run("systemd-analyze", "verify", "--man=no", "jobq.service", "jobq.socket")
-    run("systemd-analyze", "security", "--offline=true", "--threshold=40", "/usr/local/lib/systemd/system/jobq.service")
+    run("systemd-analyze", "security", "--offline=true", "--threshold=23", "/usr/local/lib/systemd/system/jobq.service")
+
+
+@step("life", "the doctor finds nothing bad, from inside and from outside, and a backup is for root and jobq, not for the group")
+def _():
+    found = json.loads(jobq("doctor", "--json"))
+    assert found["grade"] != "bad", found
+    assert any(line["what"] == "containment" and line["detail"].startswith("cgroup") for line in found["findings"]), found
+    run("jobqd", "--doctor")
+    assert jobq("backup", "/tmp/alice.db", ok=False).returncode == 77
+    jobq("backup", "/tmp/root.db", user=None)
+    assert pathlib.Path("/tmp/root.db").stat().st_mode & 0o7777 == 0o600
+
+
+@step("life", "a job can do what ordinary jobs do: write to /tmp, /var/tmp and its home, fork, resolve names, use pipes and nice")
+def _():
+    number = enqueue("sh", "-ec", "cd; touch mine; rm mine; touch /tmp/j /var/tmp/j; rm /tmp/j /var/tmp/j; "
+                     "getent hosts localhost | cat; : >/dev/null; head -c 1 /dev/urandom | wc -c; nice -n 5 true; python3 -c 'import threading'")
+    jobq("wait", number)
+
+
+@step("life", "a job cannot write to /usr, see other users' processes, make a namespace or gain privileges")
+def _():
+    for attempt in ["touch /usr/mine", "touch /etc/mine", "touch /mine", "unshare --user true", "unshare --net true", "test -r /proc/1/status",
+                    "dmesg", "hostname other"]:
+        number = enqueue("--cwd", "/", "sh", "-c", attempt)
+        assert jobq("wait", number, ok=False).returncode != 0, attempt
 
 
 @step("life", "a member of the group jobq enqueues, and the job runs as the user jobq")

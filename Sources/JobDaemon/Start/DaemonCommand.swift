@@ -1,4 +1,5 @@
 package import ArgumentParser
+import FoundationEssentials
 import Glibc
 import JobModel
 
@@ -22,27 +23,51 @@ package struct DaemonCommand: AsyncParsableCommand {
   var socket: String?
   @Flag(name: .long, help: "Check the configuration file and exit: 0 where it is good, 78 where it is not.")
   var checkConfig = false
-  @Flag(name: .long, help: "Print what is in force here and exit.")
+  @Flag(
+    name: .long,
+    help: "Look at places, database, disk and containment, change nothing, and exit: 1 where something is bad, else 0.")
   var doctor = false
+  @Flag(name: .long, help: "With --doctor: print JSON.")
+  var json = false
 
   package init() {}
 
   /// The whole program: reads the command line, runs, and exits with the code that says how it went.
   package static func start() async { await main() }
 
+  package func validate() throws {
+    if json, !doctor { throw ValidationError("--json goes with --doctor") }
+    if checkConfig, doctor { throw ValidationError("--check-config or --doctor, not both") }
+  }
+
   package func run() async throws {
     let environment = ServiceEnvironment.take()
     do throws(StartError) {
-      let launch = try Launch(
-        Places(config: config, stateDirectory: stateDir, socket: socket, in: .current(environment)), environment)
+      let places = try Places(config: config, stateDirectory: stateDir, socket: socket, in: .current(environment))
+      if doctor { try report(Doctor(places).diagnosis()) }
+      let launch = try Launch(places, environment)
       if checkConfig { return print(launch.verdict) }
-      if doctor { return print(await Doctor.report(launch), terminator: "") }
       try await Daemon.run(launch)
     } catch {
       let text = Array("\(error)\n".utf8)
       _ = write(STDERR_FILENO, text, text.count)
       throw ExitCode(error.code.rawValue)
     }
+  }
+
+  /// Prints what the doctor found, and ends the program.
+  private func report(_ diagnosis: Diagnosis) throws(StartError) -> Never {
+    var text = diagnosis.text
+    if json {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.withoutEscapingSlashes]
+      // Strings only: there is nothing in it that JSON cannot say.
+      guard let data = try? encoder.encode(diagnosis) else { throw StartError(.fault, "the findings are no JSON") }
+      text = String(decoding: data, as: UTF8.self) + "\n"
+    }
+    print(text, terminator: "")
+    fflush(nil)
+    Glibc.exit(diagnosis.exitCode)
   }
 }
 
