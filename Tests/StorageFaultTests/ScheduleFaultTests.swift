@@ -46,17 +46,17 @@ extension StorageTests {
 
     @Test("at every power cut the facts and the jobs that are left belong together, and none that was told is missing")
     func cuts() async throws {
-      let faults = try await tryCuts(count: cases(150), forgetsWALSyncs: false)
+      let faults = try await tryCuts(count: cases(150), logSyncs: .all)
       #expect(faults.isEmpty, "\(faults.prefix(5))")
     }
 
     @Test("the test has teeth: without the syncs of the WAL it finds due times forgotten that had been told")
     func teeth() async throws {
-      let faults = try await tryCuts(count: 40, forgetsWALSyncs: true)
+      let faults = try await tryCuts(count: 40, logSyncs: .none)
       #expect(!faults.isEmpty)
     }
 
-    private func tryCuts(count: Int, forgetsWALSyncs: Bool) async throws -> [String] {
+    private func tryCuts(count: Int, logSyncs: DiskImage.LogSyncs) async throws -> [String] {
       let seed = UInt64.random(in: 0...UInt64.max)
       print("power cuts of schedules: seed \(seed), \(count) images")
       var random = SplitMix(state: seed)
@@ -68,7 +68,7 @@ extension StorageTests {
         try await Ticking.add(to: store)
         await store.close()
         let live = try await SQLiteJobStore.open(directory: directory)
-        var image = try DiskImage(of: directory, forgetsWALSyncs: forgetsWALSyncs)
+        var image = try DiskImage(of: directory, logSyncs: logSyncs)
         shim_record(1)
         var told: [(second: Int, position: Int)] = []
         for second in 1...30 {
