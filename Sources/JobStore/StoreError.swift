@@ -11,6 +11,9 @@ package struct StoreError: Error, Sendable, Hashable, CustomStringConvertible {
     case uniqueKeyTaken(JobID, by: JobID)
     case unknownDependency(JobID)
     case staleAttempt(JobID, Int)
+    /// The database refused a value or a step that no sound daemon asks for: a fault of jobqd's own. The same again
+    /// would be refused again.
+    case fault
     /// The disk is full, or a write or sync failed: nothing is acknowledged. It may be tried again.
     case storage(Storage)
     /// The database may not be used: another daemon has it, it is newer, damaged, or no database of jobq's.

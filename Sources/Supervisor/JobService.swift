@@ -256,6 +256,7 @@ extension Problem {
     case .wrongState, .hasDependents, .uniqueKeyTaken, .staleAttempt: self.init(.wrongState, error.message)
     case .unknownDependency: self.init(.invalidValue, error.message, field: "after")
     case .storage: self.init(.storage, error.message)
+    case .fault: self.init(.fault, error.message)
     case .refused, .closed: self.init(.notReady, error.message)
     }
   }
