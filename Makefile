@@ -25,7 +25,7 @@ BUILD_PACKAGES = libsqlite3-dev pkg-config make
 TEST_PACKAGES = curl python3 tzdata procps systemd systemd-container
 
 .NOTPARALLEL:
-.PHONY: build debug test unit-test systemd-test demo install uninstall bench bench-deps format lint deps build-deps clean help
+.PHONY: build debug test unit-test crash-test systemd-test demo install uninstall bench bench-deps format lint deps build-deps clean help
 
 build: ## both programs, optimised, in .build/release (the default)
 	$(SWIFT) build -c release --static-swift-stdlib --product jobqd
@@ -40,6 +40,10 @@ test: deps lint debug unit-test systemd-test ## every test
 unit-test:
 	@echo "== swift test"
 	$(SWIFT) test --skip-build
+
+crash-test: debug ## the crash laboratory alone; CASES=1000 for that many deaths of the daemon in each scenario
+	@echo "== crash laboratory"
+	CASES=$(CASES) $(SWIFT) test --skip-build --filter 'CrashTests'
 
 systemd-test: ## the service under a real systemd, in a container (as root)
 	@echo "== the service under systemd"

@@ -1,3 +1,4 @@
+import CrashPoints
 import JobModel
 import SQLite
 
@@ -16,6 +17,7 @@ extension JobTable {
       var row = old
       row.wait(held: false, at: moment)
       try save(row, was: old, at: moment)
+      CrashPoint.promoting.pass()
     }
     return DueReport(
       promoted: byWall.count + byBoot.count,

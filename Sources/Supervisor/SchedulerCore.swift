@@ -21,6 +21,8 @@ package struct SchedulerCore: Sendable {
     case alarm
     /// A worker's own last step: its attempt is recorded and its processes are gone.
     case ended(JobID, attempt: Int)
+    /// What an earlier daemon left running has been ended and recorded.
+    case recovered
     /// Something that held jobs back has gone: a pause, a limit, a failing disk.
     case loosened
     case limits(workers: Int, queues: [String: Int])
@@ -52,6 +54,9 @@ package struct SchedulerCore: Sendable {
   private enum Question: Sendable { case idle, asked, askedAndStale }
 
   package private(set) var running: [JobID: Running] = [:]
+  /// Until then nothing is claimed, whatever is asked meanwhile: a job must not start before the last of its earlier
+  /// attempt is gone, and what is started would be taken for a leftover.
+  private var isRecovering: Bool
   package private(set) var isDraining = false
   package private(set) var isStopping = false
   package private(set) var workers: Int
@@ -64,7 +69,9 @@ package struct SchedulerCore: Sendable {
   /// Cancels of jobs that a claim under way may be taking just now.
   private var cancelsDuringClaim: Set<JobID> = []
 
-  package init(workers: Int, queueLimits: [String: Int] = [:]) {
+  /// - Parameter isRecovering: hold everything back until `.recovered`.
+  package init(workers: Int, queueLimits: [String: Int] = [:], isRecovering: Bool = false) {
+    self.isRecovering = isRecovering
     self.workers = workers
     self.queueLimits = queueLimits
   }
@@ -87,19 +94,23 @@ package struct SchedulerCore: Sendable {
     case .promoteFailed: promoting = .idle
     case .alarm: promote(&actions)
     case .ended(let id, let attempt): end(id, attempt, &actions)
+    case .recovered:
+      isRecovering = false
+      expectWork()
+      promote(&actions)
     case .loosened:
-      mayHaveWork = true
+      expectWork()
       promote(&actions)
     case .limits(let workers, let queues):
       self.workers = workers
       queueLimits = queues
-      mayHaveWork = true
+      expectWork()
     case .drain:
       isDraining = true
       if running.isEmpty, claiming == .idle { actions.append(.idle) }
     case .resume:
       isDraining = false
-      mayHaveWork = true
+      expectWork()
     case .stop:
       isStopping = true
       if running.isEmpty, claiming == .idle { actions.append(.idle) }
@@ -108,11 +119,17 @@ package struct SchedulerCore: Sendable {
     return actions
   }
 
+  /// There may be work that no claim has seen: also not the one under way, which may have been answered before.
+  private mutating func expectWork() {
+    mayHaveWork = true
+    if claiming == .asked { claiming = .askedAndStale }
+  }
+
   private mutating func note(_ changes: [JobChange], _ actions: inout [Action]) {
     var rearm = false
     for change in changes {
       switch change.to {
-      case .queued?: mayHaveWork = true
+      case .queued?: expectWork()
       case .scheduled?: rearm = true
       case .running? where change.cancelling:
         if let attempt = running[change.id]?.attempt {
@@ -124,7 +141,6 @@ package struct SchedulerCore: Sendable {
       default: break
       }
     }
-    if claiming == .asked, mayHaveWork { claiming = .askedAndStale }
     if rearm { promote(&actions) }
   }
 
@@ -149,7 +165,7 @@ package struct SchedulerCore: Sendable {
     guard let ended = running[id], ended.attempt == attempt else { return }
     running[id] = nil
     // A queue at its limit may have held work back that the last claim could not see.
-    if queueLimits[ended.queue] != nil { mayHaveWork = true }
+    if queueLimits[ended.queue] != nil { expectWork() }
     if running.isEmpty, claiming == .idle, isDraining || isStopping { actions.append(.idle) }
   }
 
@@ -165,7 +181,7 @@ package struct SchedulerCore: Sendable {
   }
 
   private mutating func claim(_ actions: inout [Action]) {
-    guard mayHaveWork, claiming == .idle, !isDraining, !isStopping else { return }
+    guard mayHaveWork, claiming == .idle, !isRecovering, !isDraining, !isStopping else { return }
     let free = workers - running.count
     guard free > 0 else { return }
     let request = ClaimRequest(limit: free, room: room)

@@ -1,3 +1,4 @@
+import CrashPoints
 import JobModel
 package import JobProcess
 package import JobStore
@@ -66,7 +67,7 @@ package actor Supervisor {
     self.runAs = runAs
     self.logger = logger
     self.random = random
-    core = SchedulerCore(workers: configuration.workers)
+    core = SchedulerCore(workers: configuration.workers, isRecovering: true)
     let (inbox, post) = AsyncStream.makeStream(of: Input.self)
     self.inbox = inbox
     self.post = post
@@ -82,6 +83,7 @@ package actor Supervisor {
   /// `run` begin.
   package func recover() async throws(StoreError) {
     let leftovers = try await store.leftovers()
+    CrashPoint.leftoversFound.pass()
     let stuck = Set(
       await runner.endLeftovers(
         leftovers.map {
@@ -89,6 +91,7 @@ package actor Supervisor {
             id: $0.id, attempt: $0.attempt, pid: $0.process?.pid, startTime: $0.process?.startTime,
             bootID: $0.process?.bootID)
         }))
+    CrashPoint.leftoversEnded.pass()
     for id in stuck {
       logger.error("a process of an earlier attempt outlives KILL; its job stays running", metadata: ["job": "\(id)"])
     }
@@ -97,6 +100,7 @@ package actor Supervisor {
     if !ended.isEmpty {
       logger.notice("recording attempts that an earlier daemon left", metadata: ["attempts": "\(ended.count)"])
       try await store.interrupt(ended, at: time.now())
+      CrashPoint.leftoversRecorded.pass()
     }
     for queue in try await store.overview().queues { liveLimits[queue.name] = queue.concurrency }
     apply(.limits(workers: configuration.workers, queues: effectiveLimits))
@@ -105,7 +109,7 @@ package actor Supervisor {
   /// Handles what happens until `stop` has ended everything.
   package func run() async {
     if phase == .starting { phase = .running }
-    apply(.loosened)
+    apply(.recovered)
     keepPruning()
     for await input in inbox {
       switch input {
@@ -125,6 +129,7 @@ package actor Supervisor {
     phase = .stopping
     apply(.stop)
     do { try await store.noteStopping() } catch { logger.error("the stop could not be noted: \(error)") }
+    CrashPoint.stopNoted.pass()
     if !workers.isEmpty {
       logger.notice(
         "waiting for running attempts",
@@ -140,6 +145,7 @@ package actor Supervisor {
     // A chore that ends may have started a worker; it was born cancelled, since the phase is `ending`.
     while let task = chores.values.first ?? workers.values.first?.task { await task.value }
     phase = .stopped
+    CrashPoint.stopped.pass()
     post.finish()
     hub.close()
   }
@@ -392,6 +398,7 @@ package actor Supervisor {
     while more, phase == .running, !Task.isCancelled {
       do throws(StoreError) {
         let report = try await store.prune(configuration.retention, at: time.now(), limit: 200)
+        CrashPoint.pruned.pass()
         await runner.logs.remove(report.removed)
         more = report.more
       } catch {
