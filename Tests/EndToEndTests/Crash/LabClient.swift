@@ -133,7 +133,11 @@ final class LabClient {
     case (200, "hold"): ledger.jobs[index].wish = .hold
     case (200, "release"): ledger.jobs[index].wish = .run
     // It had ended, or begun; or the change had been done, and only its answer was lost.
-    case (409, "cancel"): ledger.jobs[index].mayBeCancelled = answer.wasRepeated
+    case (409, "cancel") where answer.wasRepeated:
+      // What is held does not end by itself.
+      if ledger.jobs[index].wish == .hold { ledger.jobs[index].wish = .cancel }
+      ledger.jobs[index].mayBeCancelled = true
+    case (409, "cancel"): break
     case (409, "hold"): break
     case (409, "release") where answer.wasRepeated: ledger.jobs[index].wish = .run
     default: throw TestFault("\(verb) of \(ledger.jobs[index]): \(answer)")

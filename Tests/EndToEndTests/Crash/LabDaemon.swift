@@ -30,14 +30,20 @@ struct LabDaemon: Sendable {
   func remove() { try? FileManager.default.removeItem(atPath: directory) }
 
   /// Starts a daemon, and returns once it is ready, or has died before.
-  /// - Parameter moment: where it shall die, `JOBQ_CRASH_AT`.
-  func start(dyingAt moment: String? = nil) async throws -> (daemon: Child, isReady: Bool) {
-    let (daemon, notify) = try launch(dyingAt: moment)
+  /// - Parameters:
+  ///   - moment: where it shall die, `JOBQ_CRASH_AT`.
+  ///   - wrapper: words that end with an exec of what follows them.
+  func start(dyingAt moment: String? = nil, within wrapper: [String] = []) async throws -> (
+    daemon: Child, isReady: Bool
+  ) {
+    let (daemon, notify) = try launch(dyingAt: moment, within: wrapper)
     return (daemon, await notify.waitForReady(daemon.pid))
   }
 
   /// The same without waiting.
-  func launch(dyingAt moment: String? = nil) throws -> (daemon: Child, notify: NotifySocket) {
+  func launch(dyingAt moment: String? = nil, within wrapper: [String] = []) throws -> (
+    daemon: Child, notify: NotifySocket
+  ) {
     let notify = try NotifySocket(directory + "/notify-" + UUID().uuidString.prefix(8))
     var environment = ["PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": directory, "NOTIFY_SOCKET": notify.path]
     environment["JOBQ_CRASH_AT"] = moment
@@ -49,12 +55,13 @@ struct LabDaemon: Sendable {
       let hide = "umount -l /sys/fs/cgroup/unified 2>/dev/null || umount -l /sys/fs/cgroup; exec \"$0\" \"$@\""
       words = ["/usr/bin/unshare", "--mount", "/bin/sh", "-c", hide] + words
     }
+    words = wrapper + words
     return (try Child(words[0], Array(words.dropFirst()), environment: environment), notify)
   }
 
   /// As `start`, where nothing is to kill it.
-  func startToStay() async throws -> Child {
-    let (daemon, isReady) = try await start()
+  func startToStay(within wrapper: [String] = []) async throws -> Child {
+    let (daemon, isReady) = try await start(within: wrapper)
     guard isReady else { throw TestFault("jobqd did not get ready: \(await daemon.end(SIGKILL).err)") }
     return daemon
   }
