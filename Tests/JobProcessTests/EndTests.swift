@@ -249,10 +249,13 @@ import Testing
     #expect(await task.value == nil)
     #expect(reports.value == 1)
     // The next daemon cannot end it either, until it can be.
-    let next = try Stage.next(after: stage) { $0.unkillableAfter = .milliseconds(200) }
+    let next = try Stage.next(after: stage) { $0.abandonAfter = .milliseconds(200) }
     #expect(await next.endLeftovers([]) == [plan.id])
+    let left = LeftoverProcess(id: plan.id, attempt: 1, pid: nil, startTime: nil, bootID: nil)
+    #expect(await next.remaining(of: [left]) == [plan.id])
     try frozen.thaw()
     #expect(await next.endLeftovers([]).isEmpty)
+    #expect(await next.remaining(of: [left]).isEmpty)
     #expect(stage.living.isEmpty)
     await next.shutdown()
     await stage.close()
