@@ -33,6 +33,23 @@ struct CrashTests {
     }
   }
 
+  @Test(
+    "a release build has no crash points: what would kill a debug build means nothing to it",
+    .enabled(if: Programs.directory.contains("release"), "JOBQ_TEST_BIN names a release build"))
+  func releaseBuild() async throws {
+    let place = try LabDaemon(config: "workers: 2\n")
+    for point in CrashPoint.allCases {
+      let (daemon, isReady) = try await place.start(dyingAt: "\(point)")
+      #expect(isReady, "\(point)")
+      let connection = LabConnection(place.socket)
+      let id = try place.enqueue(["/bin/true"], connection)
+      let job = try connection.ask("GET", "/v1/jobs/\(id)/wait?timeout_seconds=30").body
+      #expect(job["state"] as? String == "succeeded", "\(point)")
+      #expect(await daemon.end(SIGTERM).status == 0, "\(point)")
+    }
+    place.remove()
+  }
+
   /// Runs `body` under load, then balances the books, stops the daemon, and looks at what is left.
   static func withLaboratory(
     _ name: String, _ containment: LabDaemon.Containment, _ body: (inout Laboratory) async throws -> Void
@@ -74,7 +91,7 @@ struct Laboratory {
   init(_ random: SplitMix, _ containment: LabDaemon.Containment) throws {
     self.random = random
     place = try LabDaemon(config: "workers: 8\nshutdown_grace: 100ms\n", containment: containment)
-    load = try LabLoad(place, random: &self.random, pause: 40_000...120_000)
+    load = try LabLoad(place, random: &self.random, LabClient.Manner(pause: 40_000...120_000, usual: (.plain, 60)))
   }
 
   // MARK: Deaths

@@ -9,6 +9,8 @@ final class LabClient {
   struct Promise: Sendable {
     enum Kind: String, CaseIterable, Sendable {
       case plain
+      /// Nothing but a program that ends: it writes nothing of itself.
+      case bare
       /// Fails at its first attempt.
       case flaky
       /// Runs into its timeout.
@@ -47,14 +49,23 @@ final class LabClient {
   private let number: Int
   private var random: SplitMix
   private var ledger: Ledger
-  private let pause: ClosedRange<UInt32>
+  private let manner: Manner
 
-  /// - Parameter pause: microseconds between two requests.
-  init(_ number: Int, socket: String, script: String, random: SplitMix, pause: ClosedRange<UInt32>) {
+  /// How a client asks.
+  struct Manner: Sendable {
+    /// Microseconds between two requests.
+    var pause: ClosedRange<UInt32>
+    /// How many jobs of a hundred are of the kind that is most wanted.
+    var usual: (kind: Promise.Kind, percent: Int)
+    /// Asks for nothing while it is set.
+    var brake: Flag?
+  }
+
+  init(_ number: Int, socket: String, script: String, random: SplitMix, _ manner: Manner) {
     self.number = number
     self.script = script
     self.random = random
-    self.pause = pause
+    self.manner = manner
     connection = LabConnection(socket)
     ledger = Ledger(queue: "client-\(number)")
   }
@@ -69,7 +80,8 @@ final class LabClient {
       case ..<92: try change("release", where: { $0.wish == .hold })
       default: try setQueue()
       }
-      usleep(UInt32.random(in: pause, using: &random))
+      usleep(UInt32.random(in: manner.pause, using: &random))
+      while manner.brake?.isSet == true, !isOver() { usleep(10_000) }
     }
     return ledger
   }
@@ -85,10 +97,14 @@ final class LabClient {
 
   private func enqueue() throws {
     let name = "\(number).\(ledger.jobs.count)"
-    let kind = random.chance(60) ? Promise.Kind.plain : Promise.Kind.allCases.randomElement(using: &random) ?? .plain
+    let kind =
+      random.chance(manner.usual.percent)
+      ? manner.usual.kind : Promise.Kind.allCases.randomElement(using: &random) ?? .plain
     let span = Int.random(in: 0...99, using: &random)
+    let command =
+      kind == .bare ? ["/bin/true"] : ["/bin/sh", script, kind.rawValue, "0.0\(span < 10 ? "0" : "")\(span)"]
     var job: LabConnection.Object = [
-      "command": ["/bin/sh", script, kind.rawValue, "0.0\(span < 10 ? "0" : "")\(span)"], "name": name,
+      "command": command, "name": name,
       "request_id": "\(name)-\(random.next())", "queue": random.chance(50) ? ledger.queue : "default",
     ]
     var promise = Promise(id: 0, name: name, kind: kind, onInterrupt: "retry")
@@ -164,7 +180,7 @@ final class LabLoad: Sendable {
   private let isOver: Flag
   private let clients: [Task<LabClient.Ledger, any Error>]
 
-  init(_ place: LabDaemon, random: inout SplitMix, clients count: Int = 16, pause: ClosedRange<UInt32>) throws {
+  init(_ place: LabDaemon, random: inout SplitMix, clients count: Int = 16, _ manner: LabClient.Manner) throws {
     let script = place.directory + "/job.sh"
     try Data(Self.script(in: place.directory).utf8).write(to: URL(fileURLWithPath: script))
     let (isOver, socket) = (Flag(), place.socket)
@@ -174,7 +190,7 @@ final class LabLoad: Sendable {
       return Task {
         try await withCheckedThrowingContinuation { continuation in
           Thread.detachNewThread {
-            let client = LabClient(number, socket: socket, script: script, random: seed, pause: pause)
+            let client = LabClient(number, socket: socket, script: script, random: seed, manner)
             continuation.resume(with: Result { try client.run { isOver.isSet } })
           }
         }
@@ -214,5 +230,5 @@ final class LabLoad: Sendable {
 final class Flag: Sendable {
   private let value = Atomic(false)
   var isSet: Bool { value.load(ordering: .relaxed) }
-  func set() { value.store(true, ordering: .relaxed) }
+  func set(_ isSet: Bool = true) { value.store(isSet, ordering: .relaxed) }
 }
