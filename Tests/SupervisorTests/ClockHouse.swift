@@ -8,7 +8,7 @@ import Synchronization
 
 /// Clocks that stand still until a test moves them. Both alarms go off as `TimeSource` promises: once their clock has
 /// reached them, and whenever the wall clock is set.
-final class ManualTime: TimeSource {
+final class JumpingTime: TimeSource {
   private struct State {
     var now: Moment
     var wall: Timestamp?
@@ -63,7 +63,7 @@ final class ManualTime: TimeSource {
 /// A real store, runner and supervisor on clocks that a test moves, over several boots of a machine.
 struct ClockHouse {
   let store: SQLiteJobStore
-  let time: ManualTime
+  let time: JumpingTime
   let service: JobService
 
   static func with(
@@ -75,7 +75,7 @@ struct ClockHouse {
     var options = ProcessRunner.Options(storeIdentity: store.identity, logs: logs)
     options.reapsOrphans = false
     let runner = try ProcessRunner(options)
-    let time = ManualTime(start)
+    let time = JumpingTime(start)
     let supervisor = Supervisor(
       store: store, runner: runner, time: time,
       configuration: SupervisorConfiguration(workers: 4, shutdownGrace: .milliseconds(200)),
