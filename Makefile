@@ -25,7 +25,7 @@ BUILD_PACKAGES = libsqlite3-dev pkg-config make
 TEST_PACKAGES = curl python3 python3-venv tzdata procps systemd systemd-container e2fsprogs libeatmydata1 zsh fish
 
 .NOTPARALLEL:
-.PHONY: build debug test unit-test systemd-test power-cut-test fuzz-test demo install uninstall bench bench-deps format lint deps build-deps clean help
+.PHONY: build debug test unit-test crash-test soak systemd-test power-cut-test fuzz-test demo install uninstall bench bench-deps format lint deps build-deps clean help
 
 build: ## both programs, optimised, in .build/release (the default)
 	$(SWIFT) build -c release --static-swift-stdlib --product jobqd
@@ -40,6 +40,17 @@ test: deps lint debug unit-test systemd-test power-cut-test ## every test
 unit-test:
 	@echo "== swift test"
 	$(SWIFT) test --skip-build
+
+crash-test: debug ## the crash laboratory alone; CASES=1000 for that many deaths of the daemon in each scenario
+	@echo "== crash laboratory"
+	CASES=$(CASES) JOBQ_SOAK=2000 $(SWIFT) test --skip-build \
+	  --filter 'CrashTests|ExactRecoveryTests|UnkillableTests|SoakTests|ClockTests'
+	CASES=$(or $(CASES),1000) $(SWIFT) test --skip-build --filter '/hostile\('
+
+soak: build debug ## many short jobs with deaths of the daemon among them, on the release build; CASES=200000 says how many
+	@echo "== soak"
+	JOBQ_SOAK=$(or $(CASES),200000) JOBQ_TEST_BIN=$(abspath $(BIN)) $(SWIFT) test --skip-build \
+	  --filter 'SoakTests|CrashTests/releaseBuild'
 
 systemd-test: ## the service under a real systemd, in a container (as root)
 	@echo "== the service under systemd"

@@ -1,4 +1,5 @@
 import ControlServer
+import CrashPoints
 import Glibc
 import JobModel
 import JobProcess
@@ -21,6 +22,7 @@ enum Daemon {
 
     let adopted = try ListeningSocket.adopt(environment: launch.environment, pid: getpid())
     let store = try await open(launch)
+    CrashPoint.opened.pass()
     do throws(StartError) {
       let parts = try await Parts(launch, adopted, store, inherited, log)
       try await parts.run(logger)

@@ -27,7 +27,8 @@ enum Kernel {
 struct ResourceUsage: Sendable {
   let userSeconds: Double
   let systemSeconds: Double
-  let maxRSSBytes: Int64
+  /// Nil where it cannot be told from this process's own (`OwnPeak`).
+  var maxRSSBytes: Int64?
 
   init(_ usage: rusage) {
     userSeconds = Self.seconds(usage.ru_utime)

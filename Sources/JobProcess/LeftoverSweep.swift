@@ -13,9 +13,11 @@ struct LeftoverSweep: Sendable {
   let cgroups: CgroupParent?
   let bootID: String
   let grace: TimeSpan
-  let unkillableAfter: TimeSpan
+  let patience: TimeSpan
   /// Attempts of this daemon.
   let live: Set<AttemptKey>
+  /// Where these alone are looked for, since others are under way by now.
+  var only: Set<AttemptKey>?
 
   private struct Found {
     var processes: [ProcessEntry: AttemptKey] = [:]
@@ -23,7 +25,7 @@ struct LeftoverSweep: Sendable {
     var cgroups: Set<String> = []
   }
 
-  /// TERM, the grace, KILL. Answers the jobs of what is still there `unkillableAfter` later.
+  /// TERM, the grace, KILL. Answers the jobs of what is still there `patience` later.
   func end(_ leftovers: [LeftoverProcess]) -> [JobID] {
     let mounts = CgroupParent.mounts()
     var found = find(leftovers, mounts)
@@ -32,7 +34,7 @@ struct LeftoverSweep: Sendable {
       let told = signal(found) { $0.terminate() }
       wait(for: told, until: Self.deadline(grace))
       found = find(leftovers, mounts)
-      let deadline = Self.deadline(unkillableAfter)
+      let deadline = Self.deadline(patience)
       while !found.processes.isEmpty {
         directories.formUnion(found.cgroups)
         for directory in found.cgroups { Self.cgroup(at: directory)?.kill() }
@@ -46,7 +48,7 @@ struct LeftoverSweep: Sendable {
       }
     }
     for directory in directories { Self.cgroup(at: directory)?.removeAll() }
-    for (cgroup, key) in cgroups?.cgroups(of: store) ?? [] where !live.contains(key) { cgroup.removeAll() }
+    for (cgroup, key) in cgroups?.cgroups(of: store) ?? [] where isMeant(key) { cgroup.removeAll() }
     // A hook that cannot be ended is no reason to hold its job up.
     return Set(found.processes.values.filter { $0.kind == .job }.map(\.id)).sorted()
   }
@@ -92,7 +94,9 @@ struct LeftoverSweep: Sendable {
   /// kthreadd, the parent of what has neither an environment nor an end.
   private static let kernelThreads: pid_t = 2
 
-  private func isOurs(_ mark: ProcessMark) -> Bool { mark.store == store && !live.contains(mark.key) }
+  private func isOurs(_ mark: ProcessMark) -> Bool { mark.store == store && isMeant(mark.key) }
+
+  private func isMeant(_ key: AttemptKey) -> Bool { only?.contains(key) ?? !live.contains(key) }
 
   /// The part of a cgroup's path that ends with an attempt's name.
   private func mark(inPath path: String) -> (path: String, mark: ProcessMark)? {

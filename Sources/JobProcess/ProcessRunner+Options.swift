@@ -27,7 +27,7 @@ extension ProcessRunner {
     package var leftoverGrace = TimeSpan.seconds(2)
     /// How long after KILL a tree counts as unkillable.
     package var unkillableAfter = TimeSpan.seconds(30)
-    /// The same from `abandonUnkillable` on.
+    /// The same from `abandonUnkillable` on, and for what an earlier daemon left.
     package var abandonAfter = TimeSpan.seconds(5)
     /// Threads that start processes: how many may be in exec at once.
     package var spawningThreads = 4

@@ -119,14 +119,26 @@ package final class ProcessRunner: Sendable {
   /// Ends what is left of attempts of a dead daemon with TERM, `leftoverGrace`, KILL; and every other process
   /// that carries this store's mark
   /// but belongs to no attempt under way. A number that was recycled is never signalled. Cancellation does not
-  /// cut it short.
-  /// - Returns: the jobs of which something is alive `unkillableAfter` after KILL.
+  /// cut it short. Before any attempt begins.
+  /// - Returns: the jobs of which something is alive `abandonAfter` after KILL.
   package func endLeftovers(_ leftovers: [LeftoverProcess]) async -> [JobID] {
     let sweep = LeftoverSweep(
       store: options.storeIdentity, cgroups: cgroups, bootID: bootID, grace: options.leftoverGrace,
-      unkillableAfter: options.unkillableAfter, live: live.withLock { $0 })
+      patience: options.abandonAfter, live: live.withLock { $0 })
     return await treeThreads.run { sweep.end(leftovers) }
   }
+
+  /// Sends KILL once more to what is left of these, and of nothing else. Does not wait for them.
+  /// - Returns: the jobs of which something is alive.
+  package func remaining(of leftovers: [LeftoverProcess]) async -> [JobID] {
+    let sweep = LeftoverSweep(
+      store: options.storeIdentity, cgroups: cgroups, bootID: bootID, grace: .zero, patience: .zero, live: [],
+      only: Set(leftovers.map { AttemptKey(id: $0.id, attempt: $0.attempt) }))
+    return await treeThreads.run { sweep.end(leftovers) }
+  }
+
+  /// How long after KILL a process counts as unkillable.
+  package var unkillableAfter: TimeSpan { options.unkillableAfter }
 
   /// Waits until the stream has more than `offset` logical bytes: true. False once the attempt has ended, and where it is
   /// not under way, has no such stream, or the task is cancelled.

@@ -29,6 +29,7 @@ final class ReactorLoop {
   }
   private var armedDeadline: UInt64?
   var orphans = OrphanKeeper()
+  private var ownPeak = OwnPeak()
   /// Attempts whose tree is to be looked for at the end of this turn: one look serves them all.
   var toCheck: [RunningAttempt] = []
   var hasChildDeaths = false
@@ -181,7 +182,8 @@ final class ReactorLoop {
   }
 
   private func leaderEnded(_ attempt: RunningAttempt) {
-    guard attempt.usage == nil, case (var end, let usage)? = Kernel.end(of: attempt.spawned.descriptor) else { return }
+    guard attempt.usage == nil, case (var end, var usage)? = Kernel.end(of: attempt.spawned.descriptor) else { return }
+    usage.maxRSSBytes = usage.maxRSSBytes.flatMap { ownPeak.withoutOwn($0) }
     attempt.usage = usage
     if end.way == .killed(signal: Int(SIGKILL)), !attempt.machine.hasKilled {
       end.forWantOfMemory =

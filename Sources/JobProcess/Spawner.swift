@@ -1,4 +1,5 @@
 import CJobProcess
+import CrashPoints
 import FoundationEssentials
 import Glibc
 import JobModel
@@ -96,11 +97,13 @@ final class Spawner: Sendable {
     defer { free.withLock { $0.append(spawner) } }
     let count = outOfMemory.count(noOlderThan: Self.outOfMemorySampleAge)
     do throws(SpawnFailure) {
+      CrashPoint.spawning.pass()
       let child = try spawn(plan, mark, ends, cgroup?.directory, spawner)
       let leader =
         ProcessTable.entry(child.pid)
         ?? ProcessEntry(
           pid: child.pid, parent: getpid(), group: child.pid, session: child.pid, startTime: 0, isZombie: false)
+      CrashPoint.spawned.pass()
       launch.started(StartedProcess(pid: child.pid, startTime: leader.startTime, bootID: bootID))
       hand(
         SpawnedAttempt(

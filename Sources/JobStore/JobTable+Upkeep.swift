@@ -1,3 +1,4 @@
+import CrashPoints
 import JobModel
 import SQLite
 
@@ -16,6 +17,7 @@ extension JobTable {
       var row = old
       row.wait(held: false, at: moment)
       try save(row, was: old, at: moment)
+      CrashPoint.promoting.pass()
     }
     let nextWall: Timestamp? = try statements[.nextWall].first { row throws(SQLiteError) in try row.read() }
     let nextBoot: Int64? = try statements[.nextBoot].first { row throws(SQLiteError) in try row.read() }

@@ -1,3 +1,4 @@
+import CrashPoints
 package import JobModel
 import SQLite
 
@@ -73,10 +74,10 @@ package final class SQLiteJobStore: JobStore {
   }
 
   /// Leaves something for the next transaction; nobody waits for it.
-  private func note(_ body: @escaping @Sendable (JobTable) throws -> Void) {
+  /// - Parameter body: gives what is done once it is committed.
+  private func note(_ body: @escaping @Sendable (JobTable) throws -> @Sendable () -> Void) {
     let request = WriteRequest(isSynced: false) { table, _ in
       try body(table)
-      return {}
     } fail: { _ in
     }
     _ = writes.post(request)
@@ -205,10 +206,18 @@ extension SQLiteJobStore {
   }
 
   package func noteProcess(_ id: JobID, attempt: Int, _ process: ProcessIdentity) {
-    note { try $0.noteProcess(id, attempt: attempt, process) }
+    note {
+      try $0.noteProcess(id, attempt: attempt, process)
+      return { CrashPoint.noted.pass() }
+    }
   }
 
-  package func noteUnkillable(_ id: JobID, attempt: Int) { note { try $0.noteUnkillable(id, attempt: attempt) } }
+  package func noteUnkillable(_ id: JobID, attempt: Int) {
+    note {
+      try $0.noteUnkillable(id, attempt: attempt)
+      return {}
+    }
+  }
 
   package func finish(_ id: JobID, attempt: Int, _ ending: AttemptEnding, random: Double, at moment: Moment)
     async throws(StoreError) -> JobState

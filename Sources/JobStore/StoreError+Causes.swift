@@ -30,6 +30,10 @@ extension StoreError {
   static func storage(_ error: SQLiteError, _ path: String) -> StoreError {
     let cause = "\(path): \(error.message) (SQLite code \(error.code)\(error.errnoText))"
     if error.isDamage { return damaged(cause) }
+    if error.isFault {
+      return StoreError(
+        .fault, "\(cause); nothing was changed. This is a fault in jobqd: please report it, with what was asked")
+    }
     if error.isFull || error.systemErrno == ENOSPC || error.systemErrno == EDQUOT {
       return StoreError(
         .storage(.full), "\(cause); nothing of this was acknowledged. Free some space on its file system and try again")

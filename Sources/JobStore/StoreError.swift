@@ -17,6 +17,9 @@ package struct StoreError: Error, Sendable, Hashable, CustomStringConvertible {
     /// There is one of that name, and it may not be changed so.
     case scheduleTaken(String)
     case tooManySchedules
+    /// The database refused a value or a step that no sound daemon asks for: a fault of jobqd's own. The same again
+    /// would be refused again.
+    case fault
     /// The disk is full, or a write or sync failed: nothing is acknowledged. It may be tried again.
     case storage(Storage)
     /// The database may not be used: another daemon has it, it is newer, damaged, or no database of jobq's.

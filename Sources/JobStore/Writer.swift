@@ -1,3 +1,4 @@
+import CrashPoints
 import JobModel
 import SQLite
 import Synchronization
@@ -117,6 +118,7 @@ final class Writer {
       if mustRepair { try repair() }
       try set(.full)
       try connection.prepare("UPDATE runs SET clean = 1 WHERE run = ?").bind(table.run).run()
+      CrashPoint.closing.pass()
       try connection.checkpoint(.truncate)
     } catch {
       // The next start finds the stop unclean, or a WAL, and checks: nothing that was acknowledged depends on
@@ -135,6 +137,7 @@ final class Writer {
     do {
       try set(sync)
       try statements[.begin].run()
+      CrashPoint.begun.pass()
       for request in requests {
         do {
           answers.append(try perform(request, isAlone: requests.count == 1, sync))
@@ -146,7 +149,9 @@ final class Writer {
         }
       }
       try verify(sync)
+      CrashPoint.committing.pass()
       try statements[.commit].run()
+      CrashPoint.committed.pass()
     } catch {
       if !connection.isAutocommit { try? statements[.rollback].run() }
       table.rollBack()
@@ -157,7 +162,10 @@ final class Writer {
     isFailing = false
     signals.commits.note(requests: requests.count, took: .now - began, isSynced: sync == .full)
     signals.tell(table.takeChanges())
-    for answer in answers { answer() }
+    for answer in answers {
+      answer()
+      CrashPoint.answering.pass()
+    }
     return deferred
   }
 
@@ -169,6 +177,7 @@ final class Writer {
     do {
       let answer = try request.perform(table, sync == .full)
       try table.count()
+      CrashPoint.performed.pass()
       if !isAlone { try statements[.release].run() }
       return answer
     } catch {
@@ -233,7 +242,9 @@ final class Writer {
   /// connections that checkpoint at once can corrupt it (https://www.sqlite.org/wal.html#walresetbug).
   private func checkpointIfDue() {
     guard connection.walPages > Self.checkpointPages, !mustRepair else { return }
+    CrashPoint.checkpointing.pass()
     do { try connection.checkpoint(.passive) } catch { _ = note(error) }
+    CrashPoint.checkpointed.pass()
   }
 
   private func repair() throws(SQLiteError) {

@@ -31,6 +31,12 @@ package struct SQLiteError: Error, Sendable, Hashable, CustomStringConvertible {
   package var isBusy: Bool { primaryCode == SQLITE_BUSY || primaryCode == SQLITE_LOCKED }
   /// A progress handler, or the caller of a copy, ended it.
   package var isInterrupt: Bool { primaryCode == SQLITE_INTERRUPT }
+
+  /// A constraint, a type or a limit that the statement or its values break, or a misuse of the library: asked again,
+  /// it is refused again.
+  package var isFault: Bool {
+    [SQLITE_CONSTRAINT, SQLITE_MISMATCH, SQLITE_TOOBIG, SQLITE_RANGE, SQLITE_MISUSE].contains(primaryCode)
+  }
   package var isPermission: Bool {
     primaryCode == SQLITE_PERM || primaryCode == SQLITE_READONLY || primaryCode == SQLITE_CANTOPEN
       || primaryCode == SQLITE_AUTH

@@ -1,3 +1,4 @@
+import CrashPoints
 import JobModel
 import JobProcess
 import JobStore
@@ -17,8 +18,11 @@ struct AttemptWork: Sendable {
   /// Off the actor: many attempts are prepared and ended at once.
   @concurrent
   func run() async {
+    CrashPoint.claimed.pass()
     let ending = await runTree()
+    CrashPoint.ended.pass()
     if let ending { await record(ending) }
+    CrashPoint.recorded.pass()
     await supervisor.ended(id, attempt: attempt.attempt)
   }
 
@@ -51,9 +55,12 @@ struct AttemptWork: Sendable {
 
   /// Writes the ending. The task may be cancelled by now; the store does not care, and nothing here waits in a
   /// way that cancellation cuts short.
-  /// While storage fails the worker keeps its slot and the ending: it is written as soon as storage is back.
+  /// While storage fails the worker keeps its slot and the ending: it is written as soon as storage is back. An ending
+  /// that the store refuses for what it is would be refused for ever: then a bare failure is written, which says so.
   private func record(_ ending: AttemptEnding) async {
     let random = await supervisor.draw()
+    var ending = ending
+    var isBare = false
     while true {
       do throws(StoreError) {
         _ = try await supervisor.store.finish(
@@ -61,11 +68,20 @@ struct AttemptWork: Sendable {
         return
       } catch {
         if case .storage = error.code, await supervisor.storageIsBack(after: error) { continue }
+        if case .fault = error.code, !isBare {
+          isBare = true
+          supervisor.logger.error("the end of an attempt was refused: \(error)", metadata: metadata)
+          ending = AttemptEnding(
+            .failed, error: "it ended \(ending.outcome.rawValue), which could not be recorded: \(error.message)")
+          continue
+        }
         supervisor.logger.error(
           "the end of an attempt was not recorded; it will count as interrupted: \(error)",
-          metadata: ["job": "\(id)", "attempt": "\(attempt.attempt)", "outcome": "\(ending.outcome.rawValue)"])
+          metadata: metadata.merging(["outcome": "\(ending.outcome.rawValue)"]) { $1 })
         return
       }
     }
   }
+
+  private var metadata: Logger.Metadata { ["job": "\(id)", "attempt": "\(attempt.attempt)"] }
 }

@@ -252,6 +252,7 @@ extension Problem {
     case .scheduleTaken, .tooManySchedules: self.init(.wrongState, error.message)
     case .unknownDependency: self.init(.invalidValue, error.message, field: "after")
     case .storage: self.init(.storage, error.message)
+    case .fault: self.init(.fault, error.message)
     case .refused, .busy, .closed: self.init(.notReady, error.message)
     }
   }

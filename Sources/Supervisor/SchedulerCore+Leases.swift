@@ -128,7 +128,7 @@ extension SchedulerCore {
   /// Sends those who have a reason to look, in their order, as far as the limits let them; turns those away who
   /// will not wait and have nothing to wait for.
   mutating func serve(_ actions: inout [Action]) {
-    guard !desk.lines.isEmpty else { return }
+    guard !desk.lines.isEmpty, !isRecovering || isStopping else { return }
     for queue in Array(desk.lines.keys) {
       while !isDraining, !isStopping, let line = desk.lines[queue], let index = line.next {
         let count = min(line.asks[index].limit, leaseRoom(in: queue))

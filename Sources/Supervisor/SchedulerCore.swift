@@ -21,6 +21,8 @@ package struct SchedulerCore: Sendable {
     case alarm
     /// A worker's own last step: its attempt is recorded and its processes are gone.
     case ended(JobID, attempt: Int)
+    /// What an earlier daemon left running has been ended and recorded.
+    case recovered
     /// Something that held jobs back has gone, or got an end: a pause, a limit, a failing disk.
     case loosened
     case limits(workers: Int, queues: [String: QueueLimits])
@@ -81,6 +83,9 @@ package struct SchedulerCore: Sendable {
   enum Question: Sendable { case idle, asked, askedAndStale }
 
   package internal(set) var running: [JobID: Running] = [:]
+  /// Until then nothing is claimed, whatever is asked meanwhile: a job must not start before the last of its earlier
+  /// attempt is gone, and what is started would be taken for a leftover.
+  private(set) var isRecovering: Bool
   package private(set) var isDraining = false
   package private(set) var isStopping = false
   package private(set) var workers: Int
@@ -99,7 +104,9 @@ package struct SchedulerCore: Sendable {
   /// Leases that ended while a look is under way that may have granted them, with the number of the latest such look.
   var leasesEnded: [Attempt: UInt64] = [:]
 
-  package init(workers: Int, queueLimits: [String: QueueLimits] = [:]) {
+  /// - Parameter isRecovering: hold everything back until `.recovered`.
+  package init(workers: Int, queueLimits: [String: QueueLimits] = [:], isRecovering: Bool = false) {
+    self.isRecovering = isRecovering
     self.workers = workers
     self.queueLimits = queueLimits
   }
@@ -133,6 +140,11 @@ package struct SchedulerCore: Sendable {
         wake()
       }
     case .ended(let id, let attempt): end(id, attempt, &actions)
+    case .recovered:
+      isRecovering = false
+      wake()
+      promote(&actions)
+      expire(&actions)
     case .loosened:
       wake()
       promote(&actions)
@@ -238,7 +250,7 @@ package struct SchedulerCore: Sendable {
   package var busy: Int { running.values.count { !$0.isLeased } }
 
   private mutating func claim(_ actions: inout [Action]) {
-    guard mayHaveWork, claiming == .idle, !isDraining, !isStopping else { return }
+    guard mayHaveWork, claiming == .idle, !isRecovering, !isDraining, !isStopping else { return }
     let free = workers - busy
     guard free > 0 else { return }
     let request = ClaimRequest(limit: free, rooms: rooms)

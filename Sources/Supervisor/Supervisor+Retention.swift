@@ -1,3 +1,4 @@
+import CrashPoints
 import JobModel
 import JobProcess
 import JobStore
@@ -33,6 +34,7 @@ extension Supervisor {
     var more = true
     while more, phase == .running, !Task.isCancelled {
       let report = try await store.prune(configuration.retention, at: time.now(), limit: 200)
+      CrashPoint.pruned.pass()
       await runner.logs.remove(report.removed)
       removed += report.removed.count
       more = report.more

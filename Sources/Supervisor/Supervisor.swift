@@ -1,3 +1,4 @@
+import CrashPoints
 import JobModel
 package import JobProcess
 package import JobStore
@@ -83,7 +84,7 @@ package actor Supervisor {
     self.random = random
     self.hooks = HookPool(
       store: store, runner: runner, time: time, runAs: runAs, settings: hooks, logger: logger)
-    core = SchedulerCore(workers: configuration.workers)
+    core = SchedulerCore(workers: configuration.workers, isRecovering: true)
     let (inbox, post) = AsyncStream.makeStream(of: Input.self)
     self.inbox = inbox
     self.post = post
@@ -100,31 +101,58 @@ package actor Supervisor {
   package func recover() async throws(StoreError) {
     await hooks.set(configuration.hooks)
     let leftovers = try await store.leftovers()
-    let stuck = Set(
-      await runner.endLeftovers(
-        leftovers.map {
-          LeftoverProcess(
-            id: $0.id, attempt: $0.attempt, pid: $0.process?.pid, startTime: $0.process?.startTime,
-            bootID: $0.process?.bootID)
-        }))
-    for id in stuck {
-      logger.error("a process of an earlier attempt outlives KILL; its job stays running", metadata: ["job": "\(id)"])
-    }
-    unkillable.formUnion(stuck)
+    CrashPoint.leftoversFound.pass()
+    let stuck = Set(await runner.endLeftovers(leftovers.map(LeftoverProcess.init)))
+    CrashPoint.leftoversEnded.pass()
     let ended = leftovers.filter { !stuck.contains($0.id) }
     if !ended.isEmpty {
       logger.notice("recording attempts that an earlier daemon left", metadata: ["attempts": "\(ended.count)"])
       try await store.interrupt(ended, at: time.now())
+      CrashPoint.leftoversRecorded.pass()
+    }
+    if !stuck.isEmpty {
+      logger.warning("processes of earlier attempts outlive KILL", metadata: ["jobs": "\(stuck.sorted())"])
+      let left = leftovers.filter { stuck.contains($0.id) }
+      chore { await $0.follow(left) }
     }
     apply(.lease(.found(try await store.leases())))
     try await adoptSettings()
     try await synchroniseSchedules(configuration.schedules)
   }
 
+  /// What outlived KILL at the start holds up nobody but its own job: this looks, less and less often, until it is gone,
+  /// and then records its attempts.
+  private func follow(_ leftovers: [Leftover]) async {
+    var left = leftovers
+    var pause = Duration.milliseconds(500)
+    let reported = ContinuousClock.now + runner.unkillableAfter.duration
+    while !left.isEmpty {
+      try? await Task.sleep(for: pause)
+      guard !Task.isCancelled else { return }
+      pause = min(pause * 2, .seconds(5))
+      let alive = Set(await runner.remaining(of: left.map(LeftoverProcess.init)))
+      let gone = left.filter { !alive.contains($0.id) }
+      if !gone.isEmpty {
+        do throws(StoreError) {
+          try await store.interrupt(gone, at: time.now())
+        } catch {
+          storageFailed(error)
+          continue
+        }
+        unkillable.subtract(gone.map(\.id))
+        left = left.filter { alive.contains($0.id) }
+      }
+      guard ContinuousClock.now >= reported else { continue }
+      for leftover in left where unkillable.insert(leftover.id).inserted {
+        reportUnkillable(leftover.id, attempt: leftover.attempt)
+      }
+    }
+  }
+
   /// Handles what happens until `stop` has ended everything.
   package func run() async {
     if phase == .starting { phase = .running }
-    apply(.loosened)
+    apply(.recovered)
     beginSchedules()
     keepPruning()
     async let delivering: Void = hooks.run { await self.storageIsBack(after: $0) }
@@ -150,6 +178,7 @@ package actor Supervisor {
     apply(.stop)
     do { try await store.noteStopping() } catch { logger.error("the stop could not be noted: \(error)") }
     let graceEnd = ContinuousClock.now + configuration.shutdownGrace.duration
+    CrashPoint.stopNoted.pass()
     if !workers.isEmpty {
       logger.notice(
         "waiting for running attempts",
@@ -169,6 +198,7 @@ package actor Supervisor {
     while let task = chores.values.first ?? workers.values.first?.task { await task.value }
     await hooksEnded
     phase = .stopped
+    CrashPoint.stopped.pass()
     post.finish()
     hub.close()
   }
@@ -401,5 +431,14 @@ package actor Supervisor {
     let waiters = waitingForStorage
     waitingForStorage = []
     for waiter in waiters { waiter.resume(returning: isBack) }
+  }
+}
+
+extension LeftoverProcess {
+  /// What the store knows of it.
+  init(_ leftover: Leftover) {
+    self.init(
+      id: leftover.id, attempt: leftover.attempt, pid: leftover.process?.pid, startTime: leftover.process?.startTime,
+      bootID: leftover.process?.bootID)
   }
 }

@@ -126,7 +126,7 @@ final class TestDaemon: @unchecked Sendable {  // `child` is set by `start`, whi
 }
 
 /// The receiving end of sd_notify(3).
-private final class NotifySocket: Sendable {
+final class NotifySocket: Sendable {
   let path: String
   private let descriptor: Int32
 

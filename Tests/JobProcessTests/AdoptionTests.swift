@@ -98,11 +98,11 @@ import Testing
     }
   }
 
-  @Test("Two hundred hostile trees leave nothing")
+  @Test("Hundreds of hostile trees leave nothing")
   func hostile() async {
     await #expect(processExitsWith: .success) {
       try await AdoptionTests.with { stage in
-        await EndTests.runHostileTrees(on: stage, token: "625.\(getpid())")
+        await EndTests.runHostileTrees(on: stage, token: "625.\(getpid())", hardest: true)
       }
     }
   }

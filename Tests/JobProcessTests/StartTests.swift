@@ -29,7 +29,17 @@ import Testing
     try await Stage.with(mode) { stage in
       let ending = await stage.run(stage.script("i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done"))
       #expect((ending.userSeconds ?? 0) > 0.01 && (ending.systemSeconds ?? -1) >= 0)
-      #expect((100_000...2_000_000_000).contains(ending.maxRSSBytes ?? 0))
+    }
+  }
+
+  @Test("The most memory it had is told where it is more than this process had, and never this process's own")
+  func memory() async throws {
+    try await Stage.with(.session) { stage in
+      #expect(await stage.run(stage.plan(["true"])).maxRSSBytes == nil)
+      let bytes = try #require(OwnPeak.read()) + 64 << 20
+      let ending = await stage.run(stage.plan(["perl", "-e", "$_ = 'x' x \(bytes)"]))
+      #expect((bytes...3 * bytes).contains(ending.maxRSSBytes ?? 0), "\(bytes): \(ending)")
+      #expect(await stage.run(stage.plan(["true"])).maxRSSBytes == nil)
     }
   }
 
