@@ -29,11 +29,12 @@ struct SchedulerCoreTests {
   func recovery() {
     var core = SchedulerCore(workers: 2, isRecovering: true)
     for event: SchedulerCore.Event in [
-      .changed([.queued(1)]), .limits(workers: 3, queues: ["q": 1]), .loosened, .resume, .alarm, .claimed([]),
+      .changed([.queued(1)]), .limits(workers: 3, queues: ["q": QueueLimits(concurrency: 1)]), .loosened, .resume, .alarm,
+      .claimed(attempts: []),
     ] {
       #expect(core.handle(event).claims.isEmpty, "\(event)")
     }
-    #expect(core.handle(.recovered).claims == [ClaimRequest(limit: 3, room: ["q": 1])])
+    #expect(core.handle(.recovered).claims == [ClaimRequest(limit: 3, rooms: ["q": .places(1)])])
   }
 
   @Test("a late ending does not remove its successor")

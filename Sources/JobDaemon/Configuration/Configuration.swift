@@ -1,4 +1,4 @@
-package import JobModel
+import JobModel
 package import Logging
 package import Supervisor
 
