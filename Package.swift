@@ -78,17 +78,20 @@ let package = Package(
       ],
       swiftSettings: strict),
 
+    // YAML as nodes with their lines, by the system's libyaml.
+    .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+    .target(name: "YAML", dependencies: ["CYAML"], swiftSettings: pointers),
+
     // The daemon: configuration, logging, systemd, wiring.
     .target(
       name: "JobDaemon",
       dependencies: [
-        "ControlServer", "JobModel", "JobProcess", "JobStore", "Supervisor",
+        "CLinux", "ControlServer", "JobModel", "JobProcess", "JobStore", "Supervisor", "YAML",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "SystemPackage", package: "swift-system"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-        .product(name: "Yams", package: "Yams"),
       ],
       swiftSettings: strict),
     .executableTarget(name: "jobqd", dependencies: ["JobDaemon"], swiftSettings: strict),

@@ -1,7 +1,7 @@
 import JobModel
 import JobStore
 import Supervisor
-import Yams
+import YAML
 
 extension Configuration {
   /// Reads the text of a configuration file. Pure: it looks at no file and no clock.
@@ -12,8 +12,8 @@ extension Configuration {
   package init(yaml: String, file: String, cores: Int) throws(ConfigurationError) {
     self.init(cores: cores)
     let root: Node?
-    do throws(Complaint) { root = try YAMLDocument.root(of: yaml) } catch {
-      throw ConfigurationError(file: file, [error])
+    do throws(YAMLError) { root = try Node.document(of: yaml) } catch {
+      throw ConfigurationError(file: file, [Complaint(error, yaml)])
     }
     guard let root else { return }
     let complaints = Section.Complaints()
