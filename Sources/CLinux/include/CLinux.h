@@ -2,6 +2,7 @@
 #define CLINUX_H
 
 /// Linux headers that Swift's Glibc module leaves out.
+#include <malloc.h>
 #include <sys/eventfd.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
