@@ -181,12 +181,12 @@ package struct JobService: Sendable {
 
   /// Pauses all queues.
   package func pause() async throws(Problem) {
-    try await asking { store throws(StoreError) in try await store.setPaused(true) }
+    try await asking { _ throws(StoreError) in try await supervisor.setPaused(true) }
   }
 
   /// Takes the pause of all queues, and a drain, back.
   package func resume() async throws(Problem) {
-    try await asking { store throws(StoreError) in try await store.setPaused(false) }
+    try await asking { _ throws(StoreError) in try await supervisor.setPaused(false) }
     await supervisor.resume()
   }
 

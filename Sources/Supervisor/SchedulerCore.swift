@@ -24,6 +24,10 @@ package struct SchedulerCore: Sendable {
     /// Something that held jobs back has gone: a pause, a limit, a failing disk.
     case loosened
     case limits(workers: Int, queues: [String: Int])
+    /// The store is asked to pause all queues, or to let them go on.
+    case pauseAsked
+    /// It has answered; nil where it could not.
+    case pauseAnswered(Bool?)
     case drain
     case resume
     case stop
@@ -61,6 +65,7 @@ package struct SchedulerCore: Sendable {
   private var lastRequest: ClaimRequest?
   /// False once a claim came back with less than it asked for: no more than the limits let through is waiting.
   private var mayHaveWork = true
+  private var pause = PauseKnowledge()
   /// Cancels of jobs that a claim under way may be taking just now.
   private var cancelsDuringClaim: Set<JobID> = []
 
@@ -85,21 +90,25 @@ package struct SchedulerCore: Sendable {
       actions.append(.arm(wall: report.nextWall, boot: report.nextBoot))
       if stale { promote(&actions) }
     case .promoteFailed: promoting = .idle
-    case .alarm: promote(&actions)
+    case .alarm:
+      pause.forget()
+      promote(&actions)
     case .ended(let id, let attempt): end(id, attempt, &actions)
     case .loosened:
-      mayHaveWork = true
+      loosened()
       promote(&actions)
     case .limits(let workers, let queues):
       self.workers = workers
       queueLimits = queues
-      mayHaveWork = true
+      loosened()
+    case .pauseAsked: pause.asked()
+    case .pauseAnswered(let isPaused): pause.answered(isPaused)
     case .drain:
       isDraining = true
       if running.isEmpty, claiming == .idle { actions.append(.idle) }
     case .resume:
       isDraining = false
-      mayHaveWork = true
+      loosened()
     case .stop:
       isStopping = true
       if running.isEmpty, claiming == .idle { actions.append(.idle) }
@@ -126,6 +135,13 @@ package struct SchedulerCore: Sendable {
     }
     if claiming == .asked, mayHaveWork { claiming = .askedAndStale }
     if rearm { promote(&actions) }
+  }
+
+  /// What held jobs back has gone, perhaps after a claim under way met it: then that one's answer is stale.
+  private mutating func loosened() {
+    pause.forget()
+    mayHaveWork = true
+    if claiming == .asked { claiming = .askedAndStale }
   }
 
   private mutating func start(_ attempts: [ClaimedAttempt], _ actions: inout [Action]) {
@@ -165,7 +181,7 @@ package struct SchedulerCore: Sendable {
   }
 
   private mutating func claim(_ actions: inout [Action]) {
-    guard mayHaveWork, claiming == .idle, !isDraining, !isStopping else { return }
+    guard mayHaveWork, claiming == .idle, !isDraining, !isStopping, !pause.isCertain else { return }
     let free = workers - running.count
     guard free > 0 else { return }
     let request = ClaimRequest(limit: free, room: room)
