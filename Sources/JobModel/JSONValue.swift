@@ -57,6 +57,12 @@ package struct AnyKey: CodingKey {
 package struct UnknownField: Error, Hashable, CustomStringConvertible {
   package var name: String
   package var known: [String]
+
+  package init<Keys: CodingKey & CaseIterable>(_ key: some CodingKey, _: Keys.Type, under path: [any CodingKey] = []) {
+    name = (path.map(\.stringValue) + [key.stringValue]).joined(separator: ".")
+    known = Keys.allCases.map(\.stringValue).sorted()
+  }
+
   package var description: String { "unknown field \"\(name)\"; known are \(known.joined(separator: ", "))" }
 }
 
@@ -65,8 +71,7 @@ extension Decoder {
   package func refuseUnknownKeys<Keys: CodingKey & CaseIterable>(_: Keys.Type) throws {
     let container = try self.container(keyedBy: AnyKey.self)
     for key in container.allKeys where Keys(stringValue: key.stringValue) == nil {
-      let path = (codingPath.map(\.stringValue) + [key.stringValue]).joined(separator: ".")
-      throw UnknownField(name: path, known: Keys.allCases.map(\.stringValue).sorted())
+      throw UnknownField(key, Keys.self, under: codingPath)
     }
   }
 }
