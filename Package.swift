@@ -105,7 +105,10 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
-    .executableTarget(name: "jobq", dependencies: ["JobCommands"], swiftSettings: strict),
+    // With the C library in it too: half of what starting it costs is the search for symbols of shared libraries.
+    .executableTarget(
+      name: "jobq", dependencies: ["JobCommands"], swiftSettings: strict,
+      linkerSettings: [.unsafeFlags(["-static-executable"], .when(platforms: [.linux], configuration: .release))]),
 
     .testTarget(
       name: "JobModelTests", dependencies: ["JobModel", "TimeZones"], exclude: ["schedule_oracle.py"],
