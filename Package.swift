@@ -117,6 +117,11 @@ let package = Package(
     .target(name: "CSyncCount", path: "Tests/CSyncCount"),
     .testTarget(
       name: "JobStoreTests", dependencies: ["CSyncCount", "JobModel", "JobStore", "SQLite"], swiftSettings: strict),
+    // Counts the allocations of a thread.
+    .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
+    .testTarget(
+      name: "BudgetTests",
+      dependencies: ["CAllocationCount", "JobCommands", "JobModel", "JobStore"], swiftSettings: strict),
     // A VFS between SQLite and the disk: power cuts and failing operations.
     .target(name: "CStorageShim", dependencies: ["CSQLite"], path: "Tests/CStorageShim"),
     .testTarget(
