@@ -22,7 +22,7 @@ SOURCES = Package.swift Sources Tests
 
 # What a build needs, and what the tests need beyond it (Debian's names).
 BUILD_PACKAGES = libsqlite3-dev libyaml-dev pkg-config make
-TEST_PACKAGES = curl python3 tzdata procps systemd systemd-container
+TEST_PACKAGES = curl python3 tzdata procps systemd systemd-container zsh fish
 
 .NOTPARALLEL:
 .PHONY: build debug test unit-test systemd-test demo install uninstall bench bench-deps format lint deps build-deps clean help
@@ -64,6 +64,7 @@ install: ## into PREFIX (/usr/local), below DESTDIR; build first
 	install -m 0644 docs/man/jobq.yaml.5 $(DESTDIR)$(MAN)/man5
 	install -m 0644 docs/man/jobqd.8 $(DESTDIR)$(MAN)/man8
 	install -m 0644 README.md LICENSE etc/jobq.yaml $(DESTDIR)$(DOC)
+	install -m 0755 docs/examples/mail-on-failure $(DESTDIR)$(DOC)
 	test -e $(DESTDIR)$(SYSCONFDIR)/jobq/jobq.yaml || install -m 0644 etc/jobq.yaml $(DESTDIR)$(SYSCONFDIR)/jobq
 	$(BIN)/jobq --generate-completion-script bash > $(DESTDIR)$(BASH_COMPLETIONS)/jobq
 	$(BIN)/jobq --generate-completion-script zsh > $(DESTDIR)$(ZSH_COMPLETIONS)/_jobq
@@ -79,7 +80,7 @@ uninstall: ## the reverse; configuration, jobs and the user jobq stay
 	rm -f $(addprefix $(DESTDIR),$(PREFIX)/bin/jobq $(PREFIX)/bin/jobqd $(UNITS)/jobq.service $(UNITS)/jobq.socket \
 	  $(USERUNITS)/jobq.service $(SYSUSERS)/jobq.conf $(TMPFILES)/jobq.conf $(MAN)/man1/jobq.1 $(MAN)/man5/jobq.yaml.5 \
 	  $(MAN)/man8/jobqd.8 $(BASH_COMPLETIONS)/jobq $(ZSH_COMPLETIONS)/_jobq $(FISH_COMPLETIONS)/jobq.fish \
-	  $(DOC)/README.md $(DOC)/LICENSE $(DOC)/jobq.yaml)
+	  $(DOC)/README.md $(DOC)/LICENSE $(DOC)/jobq.yaml $(DOC)/mail-on-failure)
 	-rmdir $(DESTDIR)$(DOC)
 
 bench: build ## jobq and its peers as multiples of the physical limit, into docs/performance.md (20 minutes on a quiet machine)
@@ -97,6 +98,16 @@ lint: ## fails where `make format` would change something, or a rule is broken
 
 deps: PACKAGES = $(BUILD_PACKAGES) $(TEST_PACKAGES)
 build-deps: PACKAGES = $(BUILD_PACKAGES)
+# Prometheus's own checker of metrics, out of its package: to install that would start a service. Where it cannot be had
+# the tests' own reader checks alone.
+PROMTOOL = .build/promtool
+deps: $(PROMTOOL)
+$(PROMTOOL):
+	@mkdir -p .build/promtool.d && cd .build/promtool.d && apt-get download -qq prometheus 2>/dev/null && \
+	  dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool && mv usr/bin/promtool ../promtool || \
+	  echo "promtool cannot be had here" >&2
+	@rm -rf .build/promtool.d
+
 deps: ## installs what builds and tests need and is not there (Debian and its relatives)
 deps build-deps:
 	@missing=; for package in $(PACKAGES); do \

@@ -86,7 +86,8 @@ let package = Package(
     .target(
       name: "JobDaemon",
       dependencies: [
-        "CLinux", "ControlServer", "JobModel", "JobProcess", "JobStore", "Supervisor", "YAML",
+        "CLinux", "ControlServer", "JobModel", "JobProcess", "JobStore", "Supervisor", "TimeZones",
+        "YAML",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -145,7 +146,7 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
-    .testTarget(name: "JobDaemonTests", dependencies: ["JobDaemon"], swiftSettings: strict),
+    .testTarget(name: "JobDaemonTests", dependencies: ["JobDaemon", "TimeZones"], swiftSettings: strict),
     // The two programs as a user runs them, for real.
     .testTarget(
       name: "EndToEndTests",

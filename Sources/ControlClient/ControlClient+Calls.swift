@@ -1,10 +1,5 @@
 package import JobModel
 
-/// What is asked of a job, by `POST /v1/jobs/{id}/…`.
-package enum JobAction: String, Sendable {
-  case cancel, retry, hold, release
-}
-
 /// The calls of the API. Each gives the reply's JSON as it came, for `--json`; `ControlClient.decode` reads it.
 extension ControlClient {
   /// `POST /v1/jobs` with one job. Its `request_id` makes it safe to ask again after a lost reply.
@@ -25,6 +20,10 @@ extension ControlClient {
     try send(HTTPRequest("GET", "/v1/jobs/\(id)"), patience: patience)
   }
 
+  package func graph(_ id: JobID) throws(ClientError) -> [UInt8] {
+    try send(HTTPRequest("GET", "/v1/jobs/\(id)/graph"))
+  }
+
   package func jobs(_ filter: JobFilter) throws(ClientError) -> [UInt8] {
     var query: [(name: String, value: String)] = []
     if !filter.states.isEmpty {
@@ -32,15 +31,39 @@ extension ControlClient {
     }
     if let queue = filter.queue { query.append(("queue", queue)) }
     for (key, value) in filter.labels.sorted(by: { $0.key < $1.key }) { query.append(("label", "\(key)=\(value)")) }
+    if let name = filter.name { query.append(("name", name.description)) }
+    if let since = filter.since { query.append(("since", since.rfc3339)) }
+    if let until = filter.until { query.append(("until", until.rfc3339)) }
     query.append(("limit", String(filter.limit)))
     if let before = filter.before { query.append(("before", String(before.rawValue))) }
     return try send(HTTPRequest("GET", "/v1/jobs", query: query))
   }
 
-  package func perform(_ action: JobAction, on id: JobID, withDependents: Bool = false) throws(ClientError) -> [UInt8] {
+  /// What a verb asks of one job; the answer to `.remove` is empty.
+  package func perform(_ verb: BulkVerb, on id: JobID, withDependents: Bool = false) throws(ClientError) -> [UInt8] {
+    guard verb != .remove else { return try send(HTTPRequest("DELETE", "/v1/jobs/\(id)")) }
+    return try send(
+      HTTPRequest(
+        "POST", "/v1/jobs/\(id)/\(verb.rawValue)", query: withDependents ? [("with_dependents", "true")] : []))
+  }
+
+  package func why(_ id: JobID) throws(ClientError) -> [UInt8] { try send(HTTPRequest("GET", "/v1/jobs/\(id)/why")) }
+
+  /// `POST /v1/bulk/{verb}`. Lasts as long as there are jobs; where this client goes, it ends between two steps.
+  package func perform(_ verb: BulkVerb, _ request: BulkRequest) throws(ClientError) -> [UInt8] {
     try send(
       HTTPRequest(
-        "POST", "/v1/jobs/\(id)/\(action.rawValue)", query: withDependents ? [("with_dependents", "true")] : []))
+        "POST", "/v1/bulk/\(verb.rawValue)", contentType: HTTPRequest.json, body: ControlClient.encode(request)))
+  }
+
+  package func prune(_ request: PruneRequest) throws(ClientError) -> [UInt8] {
+    try send(
+      HTTPRequest("POST", "/v1/prune", contentType: HTTPRequest.json, body: ControlClient.encode(request)))
+  }
+
+  package func edit(_ id: JobID, _ edit: JobEdit) throws(ClientError) -> [UInt8] {
+    try send(
+      HTTPRequest("PATCH", "/v1/jobs/\(id)", contentType: HTTPRequest.json, body: ControlClient.encode(edit)))
   }
 
   package func remove(_ id: JobID) throws(ClientError) { _ = try send(HTTPRequest("DELETE", "/v1/jobs/\(id)")) }
@@ -75,7 +98,13 @@ extension ControlClient {
     try send(HTTPRequest("GET", "/v1/status"), patience: patience)
   }
   package func queues() throws(ClientError) -> [UInt8] { try send(HTTPRequest("GET", "/v1/queues")) }
-  package func pause() throws(ClientError) -> [UInt8] { try send(HTTPRequest("POST", "/v1/pause")) }
+  package func queue(_ name: String) throws(ClientError) -> [UInt8] {
+    try send(HTTPRequest("GET", "/v1/queues/\(HTTPRequest.escaped(name))"))
+  }
+  package func pause(_ request: PauseRequest) throws(ClientError) -> [UInt8] {
+    try send(
+      HTTPRequest("POST", "/v1/pause", contentType: HTTPRequest.json, body: ControlClient.encode(request)))
+  }
   package func resume() throws(ClientError) -> [UInt8] { try send(HTTPRequest("POST", "/v1/resume")) }
   package func drain() throws(ClientError) -> [UInt8] { try send(HTTPRequest("POST", "/v1/drain")) }
 

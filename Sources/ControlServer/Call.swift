@@ -15,6 +15,8 @@ struct Call: Sendable {
   let service: JobService
   let limits: ServerLimits
   let peer: PeerCredentials
+  /// This one included.
+  let openConnections: Int
   /// The values of the pattern's `{…}`, in order.
   let captures: [String]
   let query: Substring?
@@ -46,5 +48,11 @@ struct Call: Sendable {
   func json<Value: Decodable>(_ type: Value.Type = Value.self) throws(Problem) -> Value {
     guard case .whole(let buffer) = body else { throw Problem(.malformed, "one JSON document is expected") }
     return try JSONBody.decode(type, from: buffer)
+  }
+
+  /// The same; nil where there is no body.
+  func jsonIfAny<Value: Decodable>(_ type: Value.Type = Value.self) throws(Problem) -> Value? {
+    if case .whole(let buffer) = body, buffer.readableBytes == 0 { return nil }
+    return try json(type)
   }
 }

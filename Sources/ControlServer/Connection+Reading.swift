@@ -139,7 +139,8 @@ extension Connection {
 
   private func call(_ head: HTTPRequestHead, _ captures: [String], _ query: Substring?, _ body: Call.Body) -> Call {
     Call(
-      service: service, limits: limits, peer: peer, captures: captures, query: query, headers: head.headers, body: body)
+      service: service, limits: limits, peer: peer, openConnections: connections.count, captures: captures,
+      query: query, headers: head.headers, body: body)
   }
 
   /// The parser's fault, in a person's words. Nothing that follows on this connection can be trusted to begin a

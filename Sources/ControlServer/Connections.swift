@@ -13,6 +13,8 @@ final class Connections {
 
   init(limit: Int) { self.limit = limit }
 
+  var count: Int { open.count }
+
   /// Takes a connection in. At the limit the one that has been idle longest makes room; where all are in use the
   /// newcomer is marked as surplus. False where it cannot be let in at all.
   func add(_ connection: Connection) -> Bool {

@@ -11,7 +11,7 @@ enum DaemonRoutes {
     },
     Route(.POST, "/v1/pause") { call throws(Problem) in
       try call.noParameters()
-      try await call.service.pause()
+      try await call.service.pause(try call.jsonIfAny() ?? PauseRequest())
       return try .json(try await call.service.status())
     },
     Route(.POST, "/v1/resume") { call throws(Problem) in
@@ -31,8 +31,11 @@ enum DaemonRoutes {
     },
     Route(.GET, "/metrics") { call throws(Problem) in
       try call.noParameters()
-      let text = Metrics.text(try await call.service.status(), await call.service.counters())
-      return .text(text, contentType: "text/plain; version=0.0.4; charset=utf-8")
+      let metrics = Metrics(
+        status: try await call.service.status(), startedAt: call.service.startedAt,
+        counters: await call.service.counters(), store: try await call.service.statistics(),
+        connections: call.openConnections, connectionLimit: call.limits.connections)
+      return .text(metrics.text, contentType: "text/plain; version=0.0.4; charset=utf-8")
     },
   ]
 }

@@ -44,7 +44,7 @@ enum JSONBody {
   /// The decoder refuses a number without saying which: one that is too large for any type, or, first come, one with
   /// a fraction where whole numbers are meant, which is everywhere but in spans of time and in a payload.
   private static func numberProblem(_ numbers: [JSONSyntax.Number]) -> Problem {
-    for number in numbers where number.path.first != "payload" {
+    for number in numbers where number.path.first != "payload" && !number.path.starts(with: ["job", "payload"]) {
       guard let value = Double(number.literal), value.isFinite else {
         return refused(number.path, "the number is out of range")
       }
@@ -88,6 +88,10 @@ enum JSONBody {
         OnInterrupt.allCases.map(\.rawValue)
       } else if description.contains("\(Backoff.Kind.self)") {
         Backoff.Kind.allCases.map(\.rawValue)
+      } else if description.contains("\(MissedPolicy.self)") {
+        MissedPolicy.allCases.map(\.rawValue)
+      } else if description.contains("\(OverlapPolicy.self)") {
+        OverlapPolicy.allCases.map(\.rawValue)
       } else {
         [String]()
       }

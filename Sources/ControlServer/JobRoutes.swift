@@ -12,10 +12,19 @@ enum JobRoutes {
       try call.noParameters()
       return try .json(try await call.service.job(try call.jobID(), viewer: call.viewer))
     },
+    Route(.PATCH, "/v1/jobs/{id}") { call throws(Problem) in
+      try call.noParameters()
+      return try .json(try await call.service.edit(try call.jobID(), try call.json(), viewer: call.viewer))
+    },
     Route(.DELETE, "/v1/jobs/{id}") { call throws(Problem) in
       try call.noParameters()
       try await call.service.remove(try call.jobID())
       return .noContent
+    },
+    Route(.GET, "/v1/jobs/{id}/graph") { call throws(Problem) in
+      let range = Int64(JobGraph.limits.lowerBound)...Int64(JobGraph.limits.upperBound)
+      let limit = try call.parameters { query throws(Problem) in try query.integer("limit", in: range) }
+      return try .json(try await call.service.graph(try call.jobID(), limit: limit.map { Int($0) } ?? 20))
     },
     Route(.POST, "/v1/jobs/{id}/cancel") { call throws(Problem) in
       try call.noParameters()
@@ -33,6 +42,10 @@ enum JobRoutes {
       let withDependents = try call.parameters { query throws(Problem) in try query.flag("with_dependents") }
       return try .json(
         try await call.service.retry(try call.jobID(), withDependents: withDependents, viewer: call.viewer))
+    },
+    Route(.GET, "/v1/jobs/{id}/why") { call throws(Problem) in
+      try call.noParameters()
+      return try .json(try await call.service.why(try call.jobID()))
     },
     Route(.GET, "/v1/jobs/{id}/wait", kind: .long) { call throws(Problem) in
       let timeout = try call.parameters { query throws(Problem) in try query.span("timeout_seconds") }
@@ -68,33 +81,7 @@ enum JobRoutes {
   }
 
   private static func list(_ call: Call) async throws(Problem) -> Reply {
-    let filter = try call.parameters { query throws(Problem) in
-      var filter = JobFilter()
-      for text in query.all("state") {
-        for word in text.split(separator: ",", omittingEmptySubsequences: false) {
-          filter.states.insert(try QueryParameters.word(String(word), "state"))
-        }
-      }
-      if let queue = try query.text("queue") {
-        guard Limits.isQueueName(queue) else {
-          throw Problem(InvalidValue("queue", "\"\(queue.printable)\" cannot be a queue's name"))
-        }
-        filter.queue = queue
-      }
-      for text in query.all("label") {
-        guard let equals = text.firstIndex(of: "="), Limits.isLabelKey(String(text[..<equals])) else {
-          throw Problem(InvalidValue("label", "KEY=VALUE is expected, not \"\(text.printable)\""))
-        }
-        let (key, value) = (String(text[..<equals]), String(text[text.index(after: equals)...]))
-        guard filter.labels.updateValue(value, forKey: key) == nil else {
-          throw Problem(InvalidValue("label", "\"\(key)\" is given twice"))
-        }
-      }
-      let range = Int64(JobFilter.limits.lowerBound)...Int64(JobFilter.limits.upperBound)
-      if let limit = try query.integer("limit", in: range) { filter.limit = Int(limit) }
-      filter.before = try query.job("before")
-      return filter
-    }
+    let filter = try call.parameters { query throws(Problem) in try JobFilter(&query) }
     return try await .largeJSON(try await call.service.jobs(filter, viewer: call.viewer))
   }
 }

@@ -9,6 +9,10 @@ enum QueueRoutes {
       try call.noParameters()
       return try .json(QueueList(queues: try await call.service.queues()))
     },
+    Route(.GET, "/v1/queues/{name}") { call throws(Problem) in
+      try call.noParameters()
+      return try .json(try await call.service.queue(call.captures[0]))
+    },
     Route(.PATCH, "/v1/queues/{name}") { call throws(Problem) in
       try call.noParameters()
       let patch = try call.json(QueuePatch.self)

@@ -62,7 +62,9 @@ struct Router: Sendable {
 
   let routes: [Route]
 
-  static let api = Router(routes: JobRoutes.all + LogRoutes.all + QueueRoutes.all + DaemonRoutes.all + EventRoutes.all)
+  static let api = Router(
+    routes: JobRoutes.all + BulkRoutes.all + LogRoutes.all + QueueRoutes.all + ScheduleRoutes.all + DaemonRoutes.all
+      + EventRoutes.all)
 
   func match(_ method: HTTPMethod, _ target: RequestTarget) -> Match {
     // RFC 9110 section 9.3.2: HEAD is GET without the body.

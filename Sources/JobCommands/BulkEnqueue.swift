@@ -1,7 +1,8 @@
 import ControlClient
 import JobModel
 
-/// `enqueue --from`: jobs from a file, a thousand in a request. The file is never held whole.
+/// `enqueue --from`: jobs from a file, a thousand in a request. The file is never held whole, but for a graph of jobs that
+/// name each other by their refs: it goes in one.
 struct BulkEnqueue {
   let client: ControlClient
   let file: InputFile
@@ -43,6 +44,13 @@ struct BulkEnqueue {
       }
       if line.allSatisfy(JobBatch.isSpace) { continue }
       batch.add(line, number: number, requestID: "\(run)-\(number)")
+      guard !batch.isTooLarge else {
+        progress.end()
+        throw Failure(
+          1,
+          "\(file.name):\(number): jobs that name each other by ref must fit one request, 100,000 lines and 64 MiB; "
+            + "the lines from \(batch.lineNumbers[0]) on do not\(soFar(total))")
+      }
       if batch.isFull { try send() }
     }
     try send()

@@ -9,9 +9,9 @@ struct CancelCommand: JobActionCommand {
       A waiting job is cancelled at once. Of a running one the cancel is recorded, then its processes get TERM and, after the job's \
       grace, KILL; `jobq wait` tells when they are gone. Without --state a selection means all jobs that have not ended.
       """)
-  static let action = JobAction.cancel
-  static let states = JobState.live
+  static let verb = BulkVerb.cancel
 
   @OptionGroup var selection: JobSelection
+  @OptionGroup var options: ActionOptions
   @OptionGroup var common: CommonOptions
 }

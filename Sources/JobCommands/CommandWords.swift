@@ -10,23 +10,42 @@ enum CommandWords {
     "--version",
   ]
 
+  /// Those that `schedule add` has beside them.
+  static let scheduleFlags: Set = ["--paused", "--replace"]
+
   /// The short options of `enqueue`, all of which take a value.
   static let short: Set<Character> = ["q", "n", "l", "p", "e"]
 
   /// Puts `--` before the first word of `enqueue` that is no option, so that all that follows belongs to the job:
-  /// `enqueue -q mail make -j4` is `enqueue -q mail -- make -j4`. A value that is joined to its short option becomes a word of its own.
+  /// `enqueue -q mail make -j4` is `enqueue -q mail -- make -j4`. For `schedule add` it is the third such word, after the
+  /// schedule's name and its cron expression. A value that is joined to its short option becomes a word of its own.
   static func separated(_ words: [String]) -> [String] {
-    guard words.first == "enqueue" else { return words }
-    var separated = ["enqueue"]
-    var rest = words.dropFirst()
+    var separated: [String]
+    /// Words that are no options and come before the command.
+    var operands: Int
+    if words.first == "enqueue" {
+      (separated, operands) = (["enqueue"], 0)
+    } else if words.prefix(2) == ["schedule", "add"] {
+      (separated, operands) = (["schedule", "add"], 2)
+    } else {
+      return words
+    }
+    var rest = words.dropFirst(separated.count)
     while let word = rest.popFirst() {
-      guard word.hasPrefix("-"), word != "-" else { return separated + ["--", word] + rest }
+      guard word.hasPrefix("-"), word != "-" else {
+        guard operands > 0 else { return separated + ["--", word] + rest }
+        operands -= 1
+        separated.append(word)
+        continue
+      }
       if word == "--" { return separated + [word] + rest }
       if let joined = joined(word) {
         separated += joined
       } else {
         separated.append(word)
-        if !flags.contains(word), !word.contains("="), let value = rest.popFirst() { separated.append(value) }
+        if !flags.contains(word), !scheduleFlags.contains(word), !word.contains("="), let value = rest.popFirst() {
+          separated.append(value)
+        }
       }
     }
     return separated

@@ -30,8 +30,8 @@ extension EnqueueCommand {
     if let path = options.stdin { try setInput(of: &request, from: path) }
 
     request.uniqueKey = options.unique
-    if !options.after.isEmpty { request.after = options.after.flatMap(\.all) }
-    if !options.afterAny.isEmpty { request.afterAny = options.afterAny.flatMap(\.all) }
+    if !options.after.isEmpty { request.after = options.after.flatMap(\.all).map(JobReference.id) }
+    if !options.afterAny.isEmpty { request.afterAny = options.afterAny.flatMap(\.all).map(JobReference.id) }
     if options.hold { request.hold = true }
     if options.splitOutput { request.splitOutput = true }
 

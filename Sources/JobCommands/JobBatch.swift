@@ -1,24 +1,34 @@
 import FoundationEssentials
 import JobModel
 
-/// Lines of a file of jobs, made ready for one request: all or nothing.
+/// Lines of a file of jobs, made ready for one request: all or nothing. Refs are known within one request only: from the
+/// first line that has or names one on, all that follow stay together.
 struct JobBatch {
   private(set) var body: [UInt8] = []
   /// For each line of the body, its number in the file.
   private(set) var lineNumbers: [Int] = []
+  private(set) var hasRefs = false
 
   static let mostLines = 1000
   /// A line that is longer is refused by the daemon; so much is read to see that it is.
   static let longestLine = 2 << 20
   /// Half of what the daemon takes: a whole line always fits behind it.
   static let mostBytes = 32 << 20
+  /// What the daemon takes.
+  static let mostLinesWithRefs = 100_000
+  static let mostBytesWithRefs = 64 << 20
 
   var isEmpty: Bool { lineNumbers.isEmpty }
-  var isFull: Bool { lineNumbers.count >= Self.mostLines || body.count >= Self.mostBytes }
+  var isFull: Bool { !hasRefs && (lineNumbers.count >= Self.mostLines || body.count >= Self.mostBytes) }
+  /// More hangs together than the daemon takes at once.
+  var isTooLarge: Bool {
+    hasRefs && (lineNumbers.count > Self.mostLinesWithRefs || body.count > Self.mostBytesWithRefs)
+  }
 
   /// Adds a line, with `requestID` where it has none of its own: asked again after a lost reply, the batch gives the same jobs. What is
   /// no JSON object is added as it is, for the daemon to say so.
   mutating func add(_ line: ArraySlice<UInt8>, number: Int, requestID: @autoclosure () -> String) {
+    if !hasRefs { hasRefs = Self.usesRefs(line) }
     let start = line.firstIndex { !Self.isSpace($0) } ?? line.endIndex
     if start < line.endIndex, line[start] == UInt8(ascii: "{"), !Self.hasRequestID(line) {
       let rest = line[(start + 1)...]
@@ -33,6 +43,25 @@ struct JobBatch {
   }
 
   static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0D }
+
+  /// Whether the job has a ref, or runs after one. Most lines hold neither word, and are not parsed.
+  private static func usesRefs(_ line: ArraySlice<UInt8>) -> Bool {
+    guard line.contains(subsequence: Array("\"ref\"".utf8)) || line.contains(subsequence: Array("\"after".utf8)) else {
+      return false
+    }
+    struct Probe: Decodable {
+      var ref: String?
+      var after: [JobReference]?
+      var afterAny: [JobReference]?
+
+      enum CodingKeys: String, CodingKey {
+        case ref, after
+        case afterAny = "after_any"
+      }
+    }
+    guard let probe = try? JSONDecoder().decode(Probe.self, from: Data(line)) else { return false }
+    return probe.ref != nil || ((probe.after ?? []) + (probe.afterAny ?? [])).contains { $0.ref != nil }
+  }
 
   /// Whether the object has that key itself. Most lines do not hold the word at all, and are not parsed.
   private static func hasRequestID(_ line: ArraySlice<UInt8>) -> Bool {

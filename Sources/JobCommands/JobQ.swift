@@ -19,13 +19,20 @@ struct JobQ: ParsableCommand {
     groupedSubcommands: [
       CommandGroup(
         name: "Jobs:",
-        subcommands: [EnqueueCommand.self, StatusCommand.self, ListCommand.self, LogsCommand.self, WaitCommand.self]),
+        subcommands: [
+          EnqueueCommand.self, StatusCommand.self, ListCommand.self, LogsCommand.self, WaitCommand.self,
+          WhyCommand.self,
+        ]),
       CommandGroup(
         name: "Changing jobs:",
-        subcommands: [CancelCommand.self, RetryCommand.self, HoldCommand.self, ReleaseCommand.self, RemoveCommand.self]),
+        subcommands: [
+          CancelCommand.self, RetryCommand.self, HoldCommand.self, ReleaseCommand.self, EditCommand.self,
+          RemoveCommand.self,
+          PruneCommand.self,
+        ]),
       CommandGroup(
         name: "Queues and the daemon:",
-        subcommands: [QueuesCommand.self, PauseCommand.self, ResumeCommand.self, DrainCommand.self]),
+        subcommands: [QueuesCommand.self, QueueCommand.self, PauseCommand.self, ResumeCommand.self, DrainCommand.self]),
       CommandGroup(name: "Schedules:", subcommands: [ScheduleCommand.self]),
     ])
 }

@@ -20,7 +20,27 @@ struct JobConditions: ParsableArguments {
     help: ArgumentHelp("Jobs with this label; may be repeated.", valueName: "key=value"), transform: Values.label)
   var label: [Label] = []
 
-  var isEmpty: Bool { state.isEmpty && queue == nil && label.isEmpty }
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Jobs of this name; with a * at its end, all whose names begin so.", valueName: "name"),
+    transform: Values.namePattern)
+  var name: NamePattern?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Jobs added then or later: RFC 3339, the last HH:MM[:SS], or a duration, so long ago.", valueName: "time"),
+    transform: Values.pastTime)
+  var since: PastTime?
+
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Jobs added before then.", valueName: "time"),
+    transform: Values.pastTime)
+  var until: PastTime?
+
+  var isEmpty: Bool {
+    state.isEmpty && queue == nil && label.isEmpty && name == nil && since == nil && until == nil
+  }
 
   func filter() throws -> JobFilter {
     var filter = JobFilter()
@@ -31,6 +51,11 @@ struct JobConditions: ParsableArguments {
         throw Failure.usage("--label \(label.key) is given twice; no job has two values of one label")
       }
     }
+    filter.name = name
+    let now = Timestamp.now
+    filter.since = since?.resolved(now: now)
+    filter.until = until?.resolved(now: now)
+    do throws(InvalidValue) { try filter.check() } catch { throw Failure.usage("--\(error.field): \(error.message)") }
     return filter
   }
 }
@@ -46,34 +71,46 @@ struct JobSelection: ParsableArguments {
 
   func validate() throws {
     if !ids.isEmpty, !conditions.isEmpty {
-      throw ValidationError("either IDs or --state, --queue and --label name the jobs, not both")
+      throw ValidationError(
+        "either IDs name the jobs or --state, --queue, --label, --name, --since and --until, not both")
     }
   }
 
   /// Refuses a selection that names nothing.
   func validateNotEmpty() throws {
     if ids.isEmpty, conditions.isEmpty {
-      throw ValidationError("no job is named: give an ID, or --state, --queue or --label")
+      throw ValidationError("no job is named: give an ID, or --state, --queue, --label, --name, --since or --until")
     }
+  }
+
+  /// The numbers that were given, each once.
+  var named: [JobID] {
+    var seen: Set<JobID> = []
+    return ids.flatMap(\.all).filter { seen.insert($0).inserted }
   }
 
   /// The numbers, each once: in the order given, or, of a selection by conditions, oldest first.
   /// - Parameter states: that a selection without `--state` means.
   func resolve(_ client: ControlClient, states: Set<JobState>) throws -> [JobID] {
-    if !ids.isEmpty {
-      var seen: Set<JobID> = []
-      return ids.flatMap(\.all).filter { seen.insert($0).inserted }
+    guard ids.isEmpty else { return named }
+    var found: [JobID] = []
+    try forEachPage(client, states: states) { body in
+      let page: Page = try ControlClient.decode(body)
+      found += page.jobs.map(\.id)
     }
+    return found.reversed()
+  }
+
+  /// Hands over the pages of the listing of a selection by conditions, newest first.
+  func forEachPage(_ client: ControlClient, states: Set<JobState>, _ body: ([UInt8]) throws -> Void) throws {
     var filter = try conditions.filter()
     if filter.states.isEmpty { filter.states = states }
     filter.limit = JobFilter.limits.upperBound
-    var found: [JobID] = []
     repeat {
-      let page: Page = try ControlClient.decode(try client.jobs(filter))
-      found += page.jobs.map(\.id)
-      filter.before = page.nextBefore
+      let page = try client.jobs(filter)
+      try body(page)
+      filter.before = try (ControlClient.decode(page) as Page).nextBefore
     } while filter.before != nil
-    return found.reversed()
   }
 
   /// A page of a listing, of which only the numbers count here.
@@ -101,9 +138,4 @@ func forEach(_ ids: [JobID], _ body: (JobID) throws -> Void) throws {
     }
   }
   if let first { throw Failure(first) }
-}
-
-extension JobState {
-  static let live: Set<JobState> = [.held, .blocked, .scheduled, .queued, .running]
-  static let ended: Set<JobState> = [.succeeded, .failed, .cancelled]
 }

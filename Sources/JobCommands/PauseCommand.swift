@@ -7,19 +7,34 @@ struct PauseCommand: ParsableCommand {
     commandName: "pause", abstract: "Start no more jobs of a queue, or of any.",
     discussion: """
       What is running runs on, and new jobs are taken. A pause is kept over restarts. Without QUEUE one flag for all queues is \
-      set; `jobq resume` takes it back.
+      set; `jobq resume` takes it back. With --for the pause ends by itself, also where the daemon was down when its end came.
       """)
 
   @Argument(
     help: ArgumentHelp("The queue; without it, all.", valueName: "QUEUE"), transform: Values.queue)
   var queue: String?
 
+  @Option(
+    name: .customLong("for"), help: ArgumentHelp("End the pause after so long.", valueName: "duration"),
+    transform: Values.positiveSpan)
+  var span: TimeSpan?
+
+  @Option(help: ArgumentHelp("Why, for people: shown by status, queues and why.", valueName: "text"))
+  var reason: String?
+
   @OptionGroup var common: CommonOptions
 
   func run() throws {
     let client = common.client
-    let body = try queue.map { try client.update(queue: $0, QueuePatch(paused: true)) } ?? client.pause()
+    let pause = PauseRequest(reason: reason, span: span)
+    let body =
+      try queue.map { try client.update(queue: $0, QueuePatch(paused: true, pause: pause)) } ?? client.pause(pause)
     if common.json { return try Output.write(json: body) }
-    try Output.write(queue.map { "queue \($0) is paused\n" } ?? "all queues are paused\n")
+    if let queue {
+      let info: QueueInfo = try ControlClient.decode(body)
+      return try Output.write("queue \(queue) is paused\(info.pause?.details ?? "")\n")
+    }
+    let status: DaemonStatus = try ControlClient.decode(body)
+    try Output.write("all queues are paused\(status.pause?.details ?? "")\n")
   }
 }

@@ -23,20 +23,32 @@ struct QueuesCommand: ParsableCommand {
 enum QueueTable {
   static func text(_ queues: [QueueInfo], _ terminal: Terminal) -> String {
     guard !queues.isEmpty else { return "No queue has been used yet.\n" }
+    // What only some queues have gets a column where one has it.
+    let extras: [(title: String, text: (QueueLimits) -> String?)] = [
+      ("PRIORITY", { limits in limits.priority.flatMap { $0 == 0 ? nil : String($0) } }),
+      ("RATE", { $0.rate?.description }), ("PER KEY", { $0.perKey?.description.printable }),
+    ].filter { extra in queues.contains { extra.1($0.limits) != nil } }
     var table = Table(
-      [.left("QUEUE"), .left("STARTS"), .right("LIMIT")] + JobState.allCases.map { .right($0.rawValue.uppercased()) })
+      [.left("QUEUE"), .left("STARTS"), .right("LIMIT")] + extras.map { .right($0.title) }
+        + JobState.allCases.map { .right($0.rawValue.uppercased()) })
     for queue in queues {
       table.add(
         [
           Cell(queue.name.printable), queue.paused ? Cell("paused", .yellow) : Cell("yes"),
-          Cell(queue.concurrency.map(String.init) ?? "none"),
-        ] + JobState.allCases.map { Cell(count: queue.counts[$0], $0.colour) })
+          Cell(queue.limits.concurrency.map(String.init) ?? "none"),
+        ] + extras.map { Cell($0.text(queue.limits) ?? "·") }
+          + JobState.allCases.map { Cell(count: queue.counts[$0], $0.colour) })
     }
     if queues.count > 1 {
       let sum = queues.reduce(StateCounts()) { $0 + $1.counts }
-      table.add([Cell("all"), Cell(""), Cell("")] + JobState.allCases.map { Cell(count: sum[$0], nil) })
+      table.add(
+        [Cell("all"), Cell(""), Cell("")] + extras.map { _ in Cell("") }
+          + JobState.allCases.map { Cell(count: sum[$0], nil) })
     }
-    return table.text(terminal)
+    let pauses = queues.compactMap { queue in
+      queue.pause.flatMap { $0 == Pause() ? nil : "\(queue.name.printable) is paused\($0.details)\n" }
+    }
+    return table.text(terminal) + (pauses.isEmpty ? "" : "\n" + pauses.joined())
   }
 }
 

@@ -6,9 +6,9 @@ struct ReleaseCommand: JobActionCommand {
   static let configuration = CommandConfiguration(
     commandName: "release", abstract: "Let held jobs go on.",
     discussion: "Without --state a selection means the held jobs.")
-  static let action = JobAction.release
-  static let states: Set<JobState> = [.held]
+  static let verb = BulkVerb.release
 
   @OptionGroup var selection: JobSelection
+  @OptionGroup var options: ActionOptions
   @OptionGroup var common: CommonOptions
 }

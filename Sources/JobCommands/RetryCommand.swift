@@ -9,13 +9,13 @@ struct RetryCommand: JobActionCommand {
       The job keeps its number and its earlier attempts, and gets as many retries as it had at first. What it waited for is not waited for \
       again. Without --state a selection means the failed jobs.
       """)
-  static let action = JobAction.retry
-  static let states: Set<JobState> = [.failed]
+  static let verb = BulkVerb.retry
 
   @OptionGroup var selection: JobSelection
 
   @Flag(help: "Retry the jobs that its end cancelled, too.")
   var withDependents = false
 
+  @OptionGroup var options: ActionOptions
   @OptionGroup var common: CommonOptions
 }

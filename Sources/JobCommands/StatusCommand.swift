@@ -22,7 +22,10 @@ struct StatusCommand: ParsableCommand {
     try forEach(try selection.resolve(client, states: Set(JobState.allCases))) { id in
       let body = try client.job(id)
       if common.json { return try Output.write(json: body) }
-      try Output.write((isFirst ? "" : "\n") + JobPageText.text(try ControlClient.decode(body), now: .now, terminal))
+      let graph: JobGraph = try ControlClient.decode(try client.graph(id))
+      try Output.write(
+        (isFirst ? "" : "\n") + JobPageText.text(try ControlClient.decode(body), now: .now, terminal)
+          + GraphText.text(graph, terminal))
       isFirst = false
     }
   }
@@ -36,7 +39,7 @@ enum DaemonText {
     text += "\(status.workers.busy) of \(status.workers.limit) workers busy; queued: \(status.counts[.queued])\n"
     func warn(_ line: String, _ colour: Colour) { text += (terminal.hasColour ? line.coloured(colour) : line) + "\n" }
     if status.draining { warn("draining: no job is taken or started; `jobq resume` ends this", .yellow) }
-    if status.paused { warn("paused: no job is started; `jobq resume` ends this", .yellow) }
+    if let pause = status.pause { warn("paused\(pause.details); no job is started; `jobq resume` ends this", .yellow) }
     if status.storage.state != "ok" {
       warn(
         "storage is \(status.storage.state.printable): \((status.storage.error ?? "no reason given").printable)", .red)

@@ -10,6 +10,12 @@ enum Values {
     return span
   }
 
+  static func positiveSpan(_ text: String) throws -> TimeSpan {
+    let span = try span(text)
+    guard span > .zero else { throw ValidationError("a duration over 0 is expected") }
+    return span
+  }
+
   static func label(_ text: String) throws -> Label {
     guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
       throw ValidationError("KEY=VALUE is expected")
@@ -63,21 +69,37 @@ enum Values {
     return time
   }
 
+  static func pastTime(_ text: String) throws -> PastTime {
+    guard let time = PastTime(text) else {
+      throw ValidationError("a time is expected, 2026-11-24T08:14:40Z or HH:MM[:SS], or how long ago, such as 2h or 7d")
+    }
+    return time
+  }
+
+  static func namePattern(_ text: String) throws -> NamePattern {
+    guard let pattern = NamePattern(text) else {
+      throw ValidationError("a name of 1 to 256 bytes is expected, or the beginning of one and *")
+    }
+    return pattern
+  }
+
   static func priority(_ text: String) throws -> Int { try number(text, in: Limits.priority) }
+  static func places(_ text: String) throws -> Int { try number(text, in: QueueLimits.concurrencies) }
   static func retries(_ text: String) throws -> Int { try number(text, in: Limits.retries) }
   static func pageSize(_ text: String) throws -> Int { try number(text, in: JobFilter.limits) }
   /// An attempt's number, or a number of lines: the API takes what fits 31 bits.
   static func attempt(_ text: String) throws -> Int { try number(text, in: 1...Int(Int32.max)) }
+  static func jobCount(_ text: String) throws -> Int { try number(text, in: 0...1_000_000_000) }
   static func lineCount(_ text: String) throws -> Int { try number(text, in: 0...Int(Int32.max)) }
 
-  private static func number(_ text: String, in range: ClosedRange<Int>) throws -> Int {
+  static func number(_ text: String, in range: ClosedRange<Int>) throws -> Int {
     guard let number = Int(text), text.first != "+", range.contains(number) else {
       throw ValidationError("a number from \(range.lowerBound) to \(range.upperBound) is expected")
     }
     return number
   }
 
-  private static func word<Word: RawRepresentable & CaseIterable>(_ text: String, _: Word.Type) throws -> Word
+  static func word<Word: RawRepresentable & CaseIterable>(_ text: String, _: Word.Type) throws -> Word
   where Word.RawValue == String {
     guard let word = Word(rawValue: text) else {
       throw ValidationError("one of \(words(Word.self).joined(separator: ", ")) is expected, not \"\(text.printable)\"")

@@ -28,7 +28,7 @@ struct WaitCommand: ParsableCommand {
     let client = common.client
     let deadline = timeout.map { Deadline(in: $0) }
     var first: Int32 = 0
-    for id in try selection.resolve(client, states: JobState.live) {
+    for id in try selection.resolve(client, states: BulkVerb.cancel.states) {
       let status = try status(of: id, client, until: deadline)
       if first == 0 { first = status }
     }

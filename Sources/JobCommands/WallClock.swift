@@ -33,23 +33,53 @@ enum StartTime: Hashable {
 
   /// The time that is meant, by the local rules (`TZ`, else /etc/localtime): a time of day that is past means tomorrow's. A time
   /// that the clocks skip in spring is the one an hour later; of one that comes twice in autumn, mktime(3) chooses.
-  func resolved(now: Timestamp) -> Timestamp {
+  func resolved(now: Timestamp) -> Timestamp { resolved(now: now, days: 0, 1) { $0 >= now } }
+
+  /// The same of what has been: a time of day that is still to come means yesterday's.
+  func resolvedInPast(now: Timestamp) -> Timestamp { resolved(now: now, days: 0, -1) { $0 <= now } }
+
+  /// The first of the two days on which the time fits, or else the second.
+  private func resolved(now: Timestamp, days first: Int32, _ second: Int32, fits: (Timestamp) -> Bool) -> Timestamp {
     switch self {
     case .at(let time): return time
-    case .timeOfDay(let hour, let minute, let second):
+    case .timeOfDay(let hour, let minute, let seconds):
       var clock = time_t(now.milliseconds / 1000)
       var local = tm()
       tzset()
       localtime_r(&clock, &local)
-      for days in 0...1 {
+      func moment(_ days: Int32) -> Timestamp {
         var wanted = local
-        wanted.tm_mday += Int32(days)
-        (wanted.tm_hour, wanted.tm_min, wanted.tm_sec) = (Int32(hour), Int32(minute), Int32(second))
+        wanted.tm_mday += days
+        (wanted.tm_hour, wanted.tm_min, wanted.tm_sec) = (Int32(hour), Int32(minute), Int32(seconds))
         wanted.tm_isdst = -1
-        let time = Timestamp(milliseconds: Int64(mktime(&wanted)) * 1000)
-        if days == 1 || time >= now { return time }
+        return Timestamp(milliseconds: Int64(mktime(&wanted)) * 1000)
       }
-      return now
+      let time = moment(first)
+      return fits(time) ? time : moment(second)
+    }
+  }
+}
+
+/// `--since TIME` and `--until TIME`: a time, or how long ago.
+enum PastTime: Hashable {
+  case time(StartTime)
+  case ago(TimeSpan)
+
+  /// Nil for anything else than RFC 3339, a time of day, or a duration.
+  init?(_ text: String) {
+    if let span = TimeSpan(text) {
+      self = .ago(span)
+    } else if let time = StartTime(text) {
+      self = .time(time)
+    } else {
+      return nil
+    }
+  }
+
+  func resolved(now: Timestamp) -> Timestamp {
+    switch self {
+    case .time(let time): time.resolvedInPast(now: now)
+    case .ago(let span): Timestamp(milliseconds: now.milliseconds - span.milliseconds)
     }
   }
 }

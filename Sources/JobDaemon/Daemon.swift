@@ -15,6 +15,7 @@ enum Daemon {
     // Writing to a client that has gone is an error to be handled, not a reason to die. signal(7).
     signal(SIGPIPE, SIG_IGN)
     let log = DaemonLog(style: .detected(environment: launch.environment))
+    log.level = launch.configuration.logLevel
     let logger = log.logger("jobqd")
     let inherited = HostSettings.current()
     OpenFiles.raiseLimit()
@@ -53,12 +54,14 @@ private struct Parts: Sendable {
   let supervisor: Supervisor
   let server: ControlServer
   let notifier: Notifier
+  let log: DaemonLog
 
   init(
     _ launch: Launch, _ adopted: ListeningSocket?, _ store: SQLiteJobStore, _ inherited: HostSettings, _ log: DaemonLog
   ) async throws(StartError) {
     self.launch = launch
     self.store = store
+    self.log = log
     notifier = Notifier(path: launch.environment["NOTIFY_SOCKET"], logger: log.logger("systemd"))
     do {
       let logs = try LogDirectory(path: launch.places.stateDirectory + "/logs")
@@ -78,7 +81,8 @@ private struct Parts: Sendable {
       runAs: RunAs(
         user: account?.user ?? String(getuid()), home: account?.home ?? "/", shell: account?.shell ?? "/bin/sh",
         socket: socket),
-      epoch: String(UInt64.random(in: 0...UInt64.max), radix: 36), logger: log.logger("supervisor"))
+      epoch: String(UInt64.random(in: 0...UInt64.max), radix: 36), logger: log.logger("supervisor"),
+      zones: SystemZones.lookup)
     let settings = launch.configuration.socket
     server = ControlServer(
       socket: adopted.map { .adopt(descriptor: $0.descriptor) }
@@ -105,7 +109,7 @@ private struct Parts: Sendable {
     }
     let grace = launch.configuration.supervisor.shutdownGrace
     let lifecycle = Lifecycle(
-      supervisor: supervisor, notifier: notifier, logger: logger, file: launch.places.configuration)
+      supervisor: supervisor, notifier: notifier, log: log, logger: logger, file: launch.places.configuration)
     var services: [any Service] = [
       ServerService(server: server, logger: logger),
       SupervisorService(supervisor: supervisor, notifier: notifier, grace: grace),

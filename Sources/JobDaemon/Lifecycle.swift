@@ -1,4 +1,5 @@
 import JobModel
+import JobStore
 import Logging
 import ServiceLifecycle
 import Supervisor
@@ -9,6 +10,7 @@ import UnixSignals
 struct Lifecycle: Sendable {
   let supervisor: Supervisor
   let notifier: Notifier
+  let log: DaemonLog
   let logger: Logger
   let file: ConfigurationFile
 
@@ -45,7 +47,13 @@ struct Lifecycle: Sendable {
     await notifier.sendReloading()
     do throws(ConfigurationError) {
       let loaded = try await file.reload()
-      await supervisor.reconfigure(loaded.configuration.supervisor)
+      do throws(StoreError) {
+        try await supervisor.reconfigure(loaded.configuration.supervisor)
+      } catch {
+        throw ConfigurationError(
+          file: file.path, [Complaint(line: nil, key: "schedules", message: "cannot be stored: \(error)")])
+      }
+      log.level = loaded.configuration.logLevel
       logger.notice("the configuration was reloaded", metadata: ["file": "\(file.path)"])
       await notifier.send(.ready, .status("ready"))
     } catch {

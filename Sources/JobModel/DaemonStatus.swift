@@ -35,6 +35,9 @@ package struct DaemonStatus: Sendable, Codable, Hashable {
   package var uptimeSeconds: Double
   package var draining: Bool
   package var paused: Bool
+  /// Of the pause of all queues.
+  package var pauseReason: String?
+  package var pausedUntil: Timestamp?
   package var workers: Workers
   package var counts: StateCounts
   package var queues: [QueueInfo]
@@ -45,14 +48,16 @@ package struct DaemonStatus: Sendable, Codable, Hashable {
   package var unkillable: [JobID]
 
   package init(
-    version: String, pid: Int32, uptimeSeconds: Double, draining: Bool, paused: Bool, workers: Workers,
+    version: String, pid: Int32, uptimeSeconds: Double, draining: Bool, pause: Pause?, workers: Workers,
     counts: StateCounts, queues: [QueueInfo], storage: Storage, containment: String, unkillable: [JobID]
   ) {
     self.version = version
     self.pid = pid
     self.uptimeSeconds = uptimeSeconds
     self.draining = draining
-    self.paused = paused
+    paused = pause != nil
+    pauseReason = pause?.reason
+    pausedUntil = pause?.until
     self.workers = workers
     self.counts = counts
     self.queues = queues
@@ -61,9 +66,32 @@ package struct DaemonStatus: Sendable, Codable, Hashable {
     self.unkillable = unkillable
   }
 
+  /// Of all queues.
+  package var pause: Pause? { paused ? Pause(reason: pauseReason, until: pausedUntil) : nil }
+
   enum CodingKeys: String, CodingKey {
     case version, pid
     case uptimeSeconds = "uptime_seconds"
-    case draining, paused, workers, counts, queues, storage, containment, unkillable
+    case draining, paused
+    case pauseReason = "pause_reason"
+    case pausedUntil = "paused_until"
+    case workers, counts, queues, storage, containment, unkillable
+  }
+
+  package func encode(to encoder: any Encoder) throws {
+    var c = encoder.container(keyedBy: CodingKeys.self)
+    try c.encode(version, forKey: .version)
+    try c.encode(pid, forKey: .pid)
+    try c.encode(uptimeSeconds, forKey: .uptimeSeconds)
+    try c.encode(draining, forKey: .draining)
+    try c.encode(paused, forKey: .paused)
+    try c.encode(pauseReason, forKey: .pauseReason)
+    try c.encode(pausedUntil, forKey: .pausedUntil)
+    try c.encode(workers, forKey: .workers)
+    try c.encode(counts, forKey: .counts)
+    try c.encode(queues, forKey: .queues)
+    try c.encode(storage, forKey: .storage)
+    try c.encode(containment, forKey: .containment)
+    try c.encode(unkillable, forKey: .unkillable)
   }
 }

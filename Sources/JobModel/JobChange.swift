@@ -12,10 +12,13 @@ package struct JobChange: Sendable, Hashable, Codable {
   package var outcome: Outcome?
   /// A cancel was recorded while an attempt runs.
   package var cancelling: Bool
+  /// When that began which this change ends: the run, where it ends an attempt; the wait, where it is a job's first
+  /// start (from the time at which it might have started). For measuring, not for the wire.
+  package var since: Timestamp?
 
   package init(
     id: JobID, queue: String, from: JobState?, to: JobState?, attempt: Int, at: Timestamp, outcome: Outcome? = nil,
-    cancelling: Bool = false
+    cancelling: Bool = false, since: Timestamp? = nil
   ) {
     self.id = id
     self.queue = queue
@@ -25,6 +28,7 @@ package struct JobChange: Sendable, Hashable, Codable {
     self.at = at
     self.outcome = outcome
     self.cancelling = cancelling
+    self.since = since
   }
 
   package func encode(to encoder: any Encoder) throws {

@@ -4,6 +4,11 @@ package struct JobFilter: Hashable, Sendable {
   package var queue: String?
   /// Each key with this value.
   package var labels: [String: String] = [:]
+  package var name: NamePattern?
+  /// Added at this time or later.
+  package var since: Timestamp?
+  /// Added before this time.
+  package var until: Timestamp?
   /// At most this many, newest first.
   package var limit = 50
   /// Only jobs with a smaller number: the `next_before` of the page before.

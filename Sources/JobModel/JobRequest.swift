@@ -25,8 +25,10 @@ package struct JobRequest: Sendable, Hashable, Codable {
   package var noRetryOn: ExitCodes?
   package var onInterrupt: OnInterrupt?
   package var uniqueKey: String?
-  package var after: [JobID]?
-  package var afterAny: [JobID]?
+  package var after: [JobReference]?
+  package var afterAny: [JobReference]?
+  /// What other lines of the same body call it in their `after` and `after_any`. It is forgotten with the body.
+  package var ref: String?
   package var hold: Bool?
   package var splitOutput: Bool?
   /// The same id within 24 hours returns the same job, so that a client may ask again after a lost reply.
@@ -48,6 +50,7 @@ package struct JobRequest: Sendable, Hashable, Codable {
     case uniqueKey = "unique_key"
     case after
     case afterAny = "after_any"
+    case ref
     case hold
     case splitOutput = "split_output"
     case requestID = "request_id"
@@ -84,8 +87,9 @@ package struct JobRequest: Sendable, Hashable, Codable {
       case .noRetryOn: noRetryOn = try c.decodeIfPresent(ExitCodes.self, forKey: key)
       case .onInterrupt: onInterrupt = try c.decodeIfPresent(OnInterrupt.self, forKey: key)
       case .uniqueKey: uniqueKey = try c.decodeIfPresent(String.self, forKey: key)
-      case .after: after = try c.decodeIfPresent([JobID].self, forKey: key)
-      case .afterAny: afterAny = try c.decodeIfPresent([JobID].self, forKey: key)
+      case .after: after = try c.decodeIfPresent([JobReference].self, forKey: key)
+      case .afterAny: afterAny = try c.decodeIfPresent([JobReference].self, forKey: key)
+      case .ref: ref = try c.decodeIfPresent(String.self, forKey: key)
       case .hold: hold = try c.decodeIfPresent(Bool.self, forKey: key)
       case .splitOutput: splitOutput = try c.decodeIfPresent(Bool.self, forKey: key)
       case .requestID: requestID = try c.decodeIfPresent(String.self, forKey: key)

@@ -39,6 +39,9 @@ package struct JobSpec: Sendable, Hashable {
   package var uniqueKey: String?
   package var after: [JobID] = []
   package var afterAny: [JobID] = []
+  /// The same for jobs that are added in the same call, by their places in it: only earlier ones.
+  package var afterPlaces: [Int] = []
+  package var afterAnyPlaces: [Int] = []
   package var splitOutput = false
   package var requestID: String?
   package var submittedBy: Submitter?
@@ -129,6 +132,7 @@ extension JobRequest {
     spec.requestID = try Self.key(requestID, "request_id")
     spec.after = try Self.dependencies(after, "after")
     spec.afterAny = try Self.dependencies(afterAny, "after_any").filter { !spec.after.contains($0) }
+    _ = try Self.key(ref, "ref")
     spec.splitOutput = splitOutput ?? false
     spec.submittedBy = submittedBy
     return spec
@@ -250,9 +254,13 @@ extension JobRequest {
     return key
   }
 
-  private static func dependencies(_ ids: [JobID]?, _ field: String) throws(InvalidValue) -> [JobID] {
-    guard let ids else { return [] }
-    guard ids.count <= Limits.dependencies else { throw InvalidValue(field, "at most \(Limits.dependencies) jobs") }
+  /// Those that are named by their numbers. Refs are resolved with the whole body: `RequestGraph`.
+  private static func dependencies(_ references: [JobReference]?, _ field: String) throws(InvalidValue) -> [JobID] {
+    guard let references else { return [] }
+    guard references.count <= Limits.dependencies else {
+      throw InvalidValue(field, "at most \(Limits.dependencies) jobs")
+    }
+    let ids = references.compactMap(\.id)
     guard ids.allSatisfy({ $0.rawValue > 0 }) else { throw InvalidValue(field, "a job's number is greater than 0") }
     var seen: Set<JobID> = []
     return ids.filter { seen.insert($0).inserted }

@@ -1,46 +1,85 @@
-/// What a person sets for a queue. Nil is no limit.
-package struct QueueSettings: Hashable, Sendable, Codable {
-  /// How many of the queue's jobs may run at once.
-  package var concurrency: Int?
-  package var paused: Bool
-
-  package init(concurrency: Int? = nil, paused: Bool = false) {
-    self.concurrency = concurrency
-    self.paused = paused
-  }
-}
-
-/// A change of a queue's settings, the body of `PATCH /v1/queues/{name}`. A key that is absent changes nothing.
+/// A change of a queue's settings, the body of `PATCH /v1/queues/{name}`. A key that is absent changes nothing; of a
+/// limit, `null` takes it away (outer nil: absent; inner nil: `null`).
 package struct QueuePatch: Hashable, Sendable, Codable {
   package var paused: Bool?
-  /// Outer nil: unchanged. Inner nil (`null`): no limit.
   package var concurrency: Int??
+  package var rate: Rate??
+  package var perKey: KeyLimit??
+  package var priority: Int??
+  /// Of a pause that this asks for.
+  package var pause = PauseRequest()
 
-  package init(paused: Bool? = nil, concurrency: Int?? = nil) {
+  package init(
+    paused: Bool? = nil, concurrency: Int?? = nil, rate: Rate?? = nil, perKey: KeyLimit?? = nil, priority: Int?? = nil,
+    pause: PauseRequest = PauseRequest()
+  ) {
     self.paused = paused
     self.concurrency = concurrency
+    self.rate = rate
+    self.perKey = perKey
+    self.priority = priority
+    self.pause = pause
   }
 
-  package enum CodingKeys: String, CodingKey, CaseIterable { case paused, concurrency }
+  package enum CodingKeys: String, CodingKey, CaseIterable {
+    case paused, reason
+    case span = "for_seconds"
+    case priority, concurrency, rate
+    case perKey = "per_key"
+  }
 
   package init(from decoder: any Decoder) throws {
     try decoder.refuseUnknownKeys(CodingKeys.self)
     let c = try decoder.container(keyedBy: CodingKeys.self)
+    func limit<Value: Decodable>(_ key: CodingKeys) throws -> Value?? {
+      c.contains(key) ? .some(try c.decodeIfPresent(Value.self, forKey: key)) : nil
+    }
     paused = try c.decodeIfPresent(Bool.self, forKey: .paused)
-    concurrency = c.contains(.concurrency) ? .some(try c.decodeIfPresent(Int.self, forKey: .concurrency)) : nil
+    concurrency = try limit(.concurrency)
+    rate = try limit(.rate)
+    perKey = try limit(.perKey)
+    priority = try limit(.priority)
+    pause.reason = try c.decodeIfPresent(String.self, forKey: .reason)
+    pause.span = try c.decodeIfPresent(TimeSpan.self, forKey: .span)
   }
 
   package func encode(to encoder: any Encoder) throws {
     var c = encoder.container(keyedBy: CodingKeys.self)
     try c.encodeIfPresent(paused, forKey: .paused)
+    try c.encodeIfPresent(pause.reason, forKey: .reason)
+    try c.encodeIfPresent(pause.span, forKey: .span)
+    if let priority { try c.encode(priority, forKey: .priority) }
     if let concurrency { try c.encode(concurrency, forKey: .concurrency) }
+    if let rate { try c.encode(rate, forKey: .rate) }
+    if let perKey { try c.encode(perKey, forKey: .perKey) }
   }
 
   /// Throws `InvalidValue` where a value cannot be.
   package func check() throws(InvalidValue) {
-    if let concurrency = concurrency ?? nil, !(1...100_000).contains(concurrency) {
+    if let concurrency = concurrency ?? nil, !QueueLimits.concurrencies.contains(concurrency) {
       throw InvalidValue("concurrency", "1 to 100000 is expected; to stop a queue, pause it")
     }
+    if let perKey = perKey ?? nil {
+      guard Limits.isLabelKey(perKey.label) else {
+        throw InvalidValue("per_key.label", "a label's key is made of letters, digits and \". _ - : @ /\"")
+      }
+      guard QueueLimits.concurrencies.contains(perKey.concurrency) else {
+        throw InvalidValue("per_key.concurrency", "1 to 100000 is expected; to stop a queue, pause it")
+      }
+    }
+    if let priority = priority ?? nil, !Limits.priority.contains(priority) {
+      throw InvalidValue("priority", "\(priority) is out of range; -1000 to 1000 is expected")
+    }
+    try pause.check()
+    guard paused != true, pause != PauseRequest() else { return }
+    throw InvalidValue(pause.reason == nil ? "for_seconds" : "reason", "goes with \"paused\": true")
+  }
+
+  /// What the limits are after it.
+  package func applied(to limits: QueueLimits) -> QueueLimits {
+    QueueLimits(
+      concurrency: concurrency ?? limits.concurrency, rate: rate ?? limits.rate, perKey: perKey ?? limits.perKey,
+      priority: priority ?? limits.priority)
   }
 }
 
@@ -82,24 +121,55 @@ package struct StateCounts: Hashable, Sendable, Codable {
 /// A queue as `GET /v1/queues` and `jobq queues` show it.
 package struct QueueInfo: Hashable, Sendable, Codable {
   package var name: String
-  package var paused: Bool
-  package var concurrency: Int?
+  /// Nil where it is not paused.
+  package var pause: Pause?
+  package var limits: QueueLimits
   package var counts: StateCounts
 
-  package init(name: String, settings: QueueSettings, counts: StateCounts) {
+  package var paused: Bool { pause != nil }
+
+  package init(name: String, pause: Pause?, limits: QueueLimits, counts: StateCounts) {
     self.name = name
-    paused = settings.paused
-    concurrency = settings.concurrency
+    self.pause = pause
+    self.limits = limits
     self.counts = counts
   }
 
-  package enum CodingKeys: String, CodingKey, CaseIterable { case name, paused, concurrency, counts }
+  package enum CodingKeys: String, CodingKey, CaseIterable {
+    case name, paused
+    case pauseReason = "pause_reason"
+    case pausedUntil = "paused_until"
+    case priority, concurrency, rate
+    case perKey = "per_key"
+    case counts
+  }
+
+  package init(from decoder: any Decoder) throws {
+    let c = try decoder.container(keyedBy: CodingKeys.self)
+    name = try c.decode(String.self, forKey: .name)
+    if try c.decode(Bool.self, forKey: .paused) {
+      pause = Pause(
+        reason: try c.decodeIfPresent(String.self, forKey: .pauseReason),
+        until: try c.decodeIfPresent(Timestamp.self, forKey: .pausedUntil))
+    }
+    limits = QueueLimits(
+      concurrency: try c.decodeIfPresent(Int.self, forKey: .concurrency),
+      rate: try c.decodeIfPresent(Rate.self, forKey: .rate),
+      perKey: try c.decodeIfPresent(KeyLimit.self, forKey: .perKey),
+      priority: try c.decodeIfPresent(Int.self, forKey: .priority))
+    counts = try c.decode(StateCounts.self, forKey: .counts)
+  }
 
   package func encode(to encoder: any Encoder) throws {
     var c = encoder.container(keyedBy: CodingKeys.self)
     try c.encode(name, forKey: .name)
     try c.encode(paused, forKey: .paused)
-    try c.encode(concurrency, forKey: .concurrency)
+    try c.encode(pause?.reason, forKey: .pauseReason)
+    try c.encode(pause?.until, forKey: .pausedUntil)
+    try c.encode(limits.priority ?? 0, forKey: .priority)
+    try c.encode(limits.concurrency, forKey: .concurrency)
+    try c.encode(limits.rate, forKey: .rate)
+    try c.encode(limits.perKey, forKey: .perKey)
     try c.encode(counts, forKey: .counts)
   }
 }

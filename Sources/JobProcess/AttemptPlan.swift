@@ -3,6 +3,15 @@ package import JobModel
 
 /// All that is needed to run one attempt.
 package struct AttemptPlan: Sendable {
+  /// What is run: a number is one of either kind.
+  package enum Kind: Sendable, Hashable {
+    /// An attempt of a job.
+    case job
+    /// The delivery of this number to a hook of the job.
+    case hook
+  }
+
+  package var kind = Kind.job
   package var id: JobID
   package var attempt: Int
   /// The program and its arguments. A program without a slash is looked for in the job's own PATH.
@@ -17,6 +26,8 @@ package struct AttemptPlan: Sendable {
   package var splitOutput: Bool
   /// The most bytes of output that are kept of each stream.
   package var logMax: Int
+
+  var key: AttemptKey { AttemptKey(id: id, attempt: attempt, kind: kind) }
 
   package init(
     id: JobID, attempt: Int, command: [String], cwd: String, env: [String: String], umask: UInt16, stdin: Data?,

@@ -10,7 +10,7 @@ final class Launch: Sendable {
   let unkillable: @Sendable () -> Void
   private let continuation: CheckedContinuation<AttemptEnding?, Never>
 
-  var key: AttemptKey { AttemptKey(id: plan.id, attempt: plan.attempt) }
+  var key: AttemptKey { plan.key }
   var streams: [LogStream] { plan.splitOutput ? [.stdout, .stderr] : [.combined] }
 
   init(

@@ -47,7 +47,8 @@ struct LeftoverSweep: Sendable {
     }
     for directory in directories { Self.cgroup(at: directory)?.removeAll() }
     for (cgroup, key) in cgroups?.cgroups(of: store) ?? [] where !live.contains(key) { cgroup.removeAll() }
-    return Set(found.processes.values.map(\.id)).sorted()
+    // A hook that cannot be ended is no reason to hold its job up.
+    return Set(found.processes.values.filter { $0.kind == .job }.map(\.id)).sorted()
   }
 
   /// One pass over /proc for all of them.

@@ -35,6 +35,13 @@ package struct LogDirectory: Sendable {
     LogReader(directory: self, names: LogNames(id, attempt: attempt, stream: stream))
   }
 
+  /// What a hook of the job has written.
+  package func reader(hook delivery: Int, of id: JobID) -> LogReader {
+    LogReader(
+      directory: self,
+      names: LogNames(AttemptKey(id: id, attempt: delivery, kind: .hook), stream: .combined))
+  }
+
   /// The streams of which something was kept.
   package func streams(_ id: JobID, attempt: Int) async -> [LogStream] {
     await threads.run {
@@ -60,17 +67,47 @@ package struct LogDirectory: Sendable {
   /// removed stays.
   package func removeOlder(than time: Timestamp, sparing spared: Set<JobID>) async {
     await threads.run {
-      guard let root = try? System.openDirectory(path), let shards = try? System.names(in: root) else { return }
-      for name in shards {
-        guard let shard = openShard(name), let entries = try? System.names(in: shard) else { continue }
-        for entry in entries {
-          guard let id = LogNames.job(ofEntry: entry), !spared.contains(id),
-            let written = System.lastWrite(to: entry, at: shard), written < time
-          else { continue }
-          Self.removeEntry(entry, in: shard)
-        }
-        try? System.removeDirectory(name, at: root)
+      forEachEntry(writtenBefore: time) { id, entry, shard in
+        if !spared.contains(id) { Self.removeEntry(entry, in: shard) }
       }
+    }
+  }
+
+  /// The same of these jobs only.
+  package func removeOlder(than time: Timestamp, of ids: Set<JobID>) async {
+    guard !ids.isEmpty else { return }
+    await threads.run {
+      forEachEntry(writtenBefore: time, in: Set(ids.map(LogNames.shard(of:)))) { id, entry, shard in
+        if ids.contains(id) { Self.removeEntry(entry, in: shard) }
+      }
+    }
+  }
+
+  /// The jobs of which some output was last written before `time`, in the order of their numbers.
+  package func jobs(writtenBefore time: Timestamp) async -> [JobID] {
+    await threads.run {
+      var ids: Set<JobID> = []
+      forEachEntry(writtenBefore: time) { id, _, _ in ids.insert(id) }
+      return ids.sorted()
+    }
+  }
+
+  /// Tells of each head or directory of later segments that was last written before `time`, then drops the shards that
+  /// are empty.
+  /// - Parameter shards: nil: all.
+  private func forEachEntry(
+    writtenBefore time: Timestamp, in shards: Set<String>? = nil, _ body: (JobID, String, Descriptor) -> Void
+  ) {
+    guard let root = try? System.openDirectory(path), let names = try? System.names(in: root) else { return }
+    for name in names where shards?.contains(name) ?? true {
+      guard let shard = openShard(name), let entries = try? System.names(in: shard) else { continue }
+      for entry in entries {
+        guard let id = LogNames.job(ofEntry: entry), let written = System.lastWrite(to: entry, at: shard),
+          written < time
+        else { continue }
+        body(id, entry, shard)
+      }
+      try? System.removeDirectory(name, at: root)
     }
   }
 

@@ -11,8 +11,12 @@ struct LogNames: Hashable, Sendable {
   var tail: String { "\(head).tail" }
 
   init(_ id: JobID, attempt: Int, stream: LogStream) {
-    shard = Self.shard(of: id)
-    head = "\(id).\(attempt).\(stream.rawValue)"
+    self.init(AttemptKey(id: id, attempt: attempt), stream: stream)
+  }
+
+  init(_ key: AttemptKey, stream: LogStream) {
+    shard = Self.shard(of: key.id)
+    head = "\(key.id).\(key.attempt).\(key.kind == .hook ? "hook" : stream.rawValue)"
   }
 
   static func shard(of id: JobID) -> String { String(id.rawValue / 1000) }

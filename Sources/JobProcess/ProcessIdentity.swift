@@ -30,6 +30,7 @@ package struct LeftoverProcess: Sendable, Hashable {
 struct AttemptKey: Hashable, Sendable {
   var id: JobID
   var attempt: Int
+  var kind = AttemptPlan.Kind.job
 }
 
 /// What every process of an attempt carries in its environment, and what its cgroup is named after, from before
@@ -40,8 +41,16 @@ struct ProcessMark: Hashable, Sendable {
   var store: String
   var key: AttemptKey
 
-  var value: String { "\(store)/\(key.id)/\(key.attempt)" }
-  var cgroupName: String { "\(store).\(key.id).\(key.attempt)" }
+  var value: String { text(separator: "/") }
+  var cgroupName: String { text(separator: ".") }
+
+  private func text(separator: String) -> String {
+    let parts = [store, key.id.description, String(key.attempt)] + (key.kind == .hook ? [Self.hook] : [])
+    return parts.joined(separator: separator)
+  }
+
+  /// What follows the number of a hook.
+  private static let hook = "hook"
 
   init(store: String, key: AttemptKey) {
     self.store = store
@@ -53,9 +62,11 @@ struct ProcessMark: Hashable, Sendable {
 
   private init?(_ text: some StringProtocol, separator: Character) {
     let parts = text.split(separator: separator, omittingEmptySubsequences: false)
-    guard parts.count == 3, !parts[0].isEmpty, let id = JobID(parts[1]), let attempt = Int(parts[2]) else { return nil }
+    guard parts.count == 3 || (parts.count == 4 && parts[3] == Self.hook), !parts[0].isEmpty,
+      let id = JobID(parts[1]), let attempt = Int(parts[2])
+    else { return nil }
     store = String(parts[0])
-    key = AttemptKey(id: id, attempt: attempt)
+    key = AttemptKey(id: id, attempt: attempt, kind: parts.count == 4 ? .hook : .job)
   }
 
   /// The mark in an environment as /proc/PID/environ has it: entries that end in NUL.

@@ -85,7 +85,7 @@ package final class ProcessRunner: Sendable {
   ) async -> AttemptEnding? {
     let serial = serials.wrappingAdd(1, ordering: .relaxed).oldValue
     let cancellation = Cancellation()
-    let key = AttemptKey(id: plan.id, attempt: plan.attempt)
+    let key = plan.key
     live.withLock { _ = $0.insert(key) }
     let ending = await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in

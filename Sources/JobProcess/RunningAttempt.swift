@@ -34,7 +34,7 @@ final class RunningAttempt {
     self.machine = machine
     let plan = spawned.launch.plan
     outputs = spawned.outputs.map { stream, pipe in
-      let names = LogNames(plan.id, attempt: plan.attempt, stream: stream)
+      let names = LogNames(plan.key, stream: stream)
       return Output(stream: stream, writer: LogWriter(shelf: shelf, names: names, logMax: plan.logMax), pipe: pipe)
     }
   }

@@ -24,12 +24,13 @@ final class EncodedSpec: Sendable {
   }
 
   /// Each dependency once; one that is named in both ways is an `after`.
-  var dependencies: [(id: JobID, kind: DependencyKind)] {
-    if spec.after.isEmpty, spec.afterAny.isEmpty { return [] }
+  /// - Parameter place: the number of the job at an earlier place of the same call.
+  func dependencies(_ place: (Int) -> JobID) -> [(id: JobID, kind: DependencyKind)] {
+    let after = spec.after + spec.afterPlaces.map(place)
+    let afterAny = spec.afterAny + spec.afterAnyPlaces.map(place)
+    if after.isEmpty, afterAny.isEmpty { return [] }
     var seen: Set<JobID> = []
-    return (spec.after.map { ($0, .after) } + spec.afterAny.map { ($0, .afterAny) }).filter {
-      seen.insert($0.0).inserted
-    }
+    return (after.map { ($0, .after) } + afterAny.map { ($0, .afterAny) }).filter { seen.insert($0.0).inserted }
   }
 
   /// Runs `Query.insertSpec`.
@@ -60,6 +61,17 @@ enum JSONText {
     } catch {
       // JSON has no infinity, and nothing that came as JSON holds one.
       throw StoreError(.storage(.failed), "a value cannot be written as JSON: \(error)")
+    }
+  }
+
+  /// A job as the API shows it, on one line, its fields sorted by name.
+  static func line(_ job: Job) throws(StoreError) -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    do {
+      return String(decoding: try encoder.encode(job), as: UTF8.self)
+    } catch {
+      throw StoreError(.storage(.failed), "job \(job.id) cannot be written as JSON: \(error)")
     }
   }
 

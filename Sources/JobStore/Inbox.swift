@@ -48,15 +48,17 @@ final class Inbox<Message: Sendable>: Sendable {
 
   /// Everything that waits, oldest first; sleeps while there is nothing. Nil once the inbox is closed and
   /// empty.
-  func takeAll() -> [Message]? {
-    take { messages in
+  /// - Parameter patience: how long to sleep at most; then there is nothing to take. Nil: for as long as it is empty.
+  func takeAll(within patience: Duration? = nil) -> [Message]? {
+    let taken: [Message]?? = take(within: patience) { messages in
       defer { messages = [] }
       return messages
     }
+    return taken ?? []
   }
 
   /// The oldest message; sleeps while there is none. Nil once the inbox is closed and empty.
-  func takeFirst() -> Message? { take { $0.removeFirst() } }
+  func takeFirst() -> Message? { take(within: nil) { $0.removeFirst() } ?? nil }
 
   private enum Look<Taken> {
     case taken(Taken)
@@ -64,7 +66,8 @@ final class Inbox<Message: Sendable>: Sendable {
     case empty
   }
 
-  private func take<Taken: Sendable>(_ body: (inout [Message]) -> Taken) -> Taken? {
+  /// Outer nil: patience is over. Inner nil: the inbox is closed and empty.
+  private func take<Taken: Sendable>(within patience: Duration?, _ body: (inout [Message]) -> Taken) -> Taken?? {
     while true {
       let look: Look<Taken> = state.withLock { state in
         if !state.messages.isEmpty { return .taken(body(&state.messages)) }
@@ -73,9 +76,9 @@ final class Inbox<Message: Sendable>: Sendable {
         return .empty
       }
       switch look {
-      case .taken(let taken): return taken
-      case .ended: return nil
-      case .empty: sleep()
+      case .taken(let taken): return .some(taken)
+      case .ended: return .some(nil)
+      case .empty: guard sleep(within: patience) else { return nil }
       }
     }
   }
@@ -86,8 +89,25 @@ final class Inbox<Message: Sendable>: Sendable {
     while write(bell, &count, 8) < 0, errno == EINTR {}
   }
 
-  private func sleep() {
+  /// False where it was not rung for.
+  private func sleep(within patience: Duration?) -> Bool {
+    if let patience {
+      let time = patience.components
+      let milliseconds = time.seconds * 1000 + time.attoseconds / 1_000_000_000_000_000
+      var bell = pollfd(fd: bell, events: Int16(POLLIN), revents: 0)
+      if poll(&bell, 1, Int32(clamping: milliseconds)) <= 0, goAway() { return false }
+    }
     var ring: UInt64 = 0
     while read(bell, &ring, 8) < 0, errno == EINTR {}
+    return true
+  }
+
+  /// One sleeper fewer. False where every one of them has been rung for, whoever is to hear it: then one ring is ours.
+  private func goAway() -> Bool {
+    state.withLock { state in
+      guard state.sleepers > 0 else { return false }
+      state.sleepers -= 1
+      return true
+    }
   }
 }

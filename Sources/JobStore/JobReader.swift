@@ -75,13 +75,43 @@ struct JobReader {
 
   // MARK: Queues
 
-  func isPaused() throws(SQLiteError) -> Bool {
-    try statements[.isPaused].first { row throws(SQLiteError) in try row.read() } ?? false
+  /// Of all queues.
+  func pause() throws(SQLiteError) -> Pause? {
+    try statements[.pause].first { row throws(SQLiteError) in try Pause.read(row) } ?? nil
+  }
+
+  func startTimes(of queue: String) throws(SQLiteError) -> StartTimes {
+    try statements[.startTimes].bind(queue).first { row throws(SQLiteError) in
+      StartTimes(wall: try row.read(), boot: try row.read())
+    } ?? StartTimes()
+  }
+
+  func standing(of id: JobID) throws(SQLiteError) -> JobStanding? {
+    guard let row = try row(id) else { return nil }
+    let job = try job(row)
+    let pending = try statements[.findPending].bind(id).all { row throws(SQLiteError) in
+      WaitFacts.Dependency(id: try row.read(), state: try row.read())
+    }
+    return JobStanding(
+      job: job, dependencies: pending, pause: try pause(), queuePause: try queue(job.queue)?.pause,
+      nextStart: try startTimes(of: job.queue), ahead: try ahead(of: row))
+  }
+
+  /// How many of its queue go before a queued job. Nil where it or they count against keys: then the order is not
+  /// that of one index.
+  private func ahead(of row: JobRow) throws(SQLiteError) -> Int? {
+    guard row.state == .queued, row.limitKey == nil else { return nil }
+    let most = WaitFacts.countedAhead
+    let first = try statements[.aheadByPriority].bind(row.queue).bind(row.kind).bind(row.priority).bind(most)
+      .all(Self.id).count
+    return try first
+      + statements[.aheadByArrival].bind(row.queue).bind(row.kind).bind(row.priority).bind(row.id).bind(most - first)
+      .all(Self.id).count
   }
 
   func overview() throws(SQLiteError) -> StoreOverview {
     StoreOverview(
-      paused: try isPaused(), queues: try statements[.queues].all { row throws(SQLiteError) in try QueueInfo(row) })
+      pause: try pause(), queues: try statements[.queues].all { row throws(SQLiteError) in try QueueInfo(row) })
   }
 
   func queue(_ name: String) throws(SQLiteError) -> QueueInfo? {
@@ -91,52 +121,6 @@ struct JobReader {
   func total() throws(SQLiteError) -> Int {
     try statements[.total].first { row throws(SQLiteError) in try row.read(Int?.self) ?? 0 } ?? 0
   }
-
-  // MARK: Listings
-
-  /// Newest first. Each state that is asked for is a stream of its own in an index, and the streams are merged
-  /// here: no state, however full, is read beyond the page.
-  func jobs(_ filter: JobFilter) throws(SQLiteError) -> JobPage {
-    let limit = min(max(filter.limit, JobFilter.limits.lowerBound), JobFilter.limits.upperBound)
-    // One more than the page holds tells whether there is another.
-    let found = try ids(filter, before: filter.before ?? JobID(.max), limit: limit + 1)
-    let page = found.prefix(limit)
-    var jobs: [Job] = []
-    for id in page {
-      if let job = try job(id) { jobs.append(job) }
-    }
-    return JobPage(jobs: jobs, nextBefore: found.count > limit ? page.last : nil)
-  }
-
-  private func ids(_ filter: JobFilter, before: JobID, limit: Int) throws(SQLiteError) -> [JobID] {
-    if !filter.labels.isEmpty { return try labelled(filter, before: before, limit: limit) }
-    if filter.states.isEmpty, filter.queue == nil {
-      return try statements[.listAll].bind(before).bind(limit).all(Self.id)
-    }
-    let states = filter.states.isEmpty ? JobState.allCases : Array(filter.states)
-    var merged: [JobID] = []
-    for state in states {
-      let statement =
-        if let queue = filter.queue {
-          try statements[.listQueue].bind(before).bind(queue).bind(state).bind(limit)
-        } else {
-          try statements[.listState].bind(before).bind(state).bind(limit)
-        }
-      merged += try statement.all(Self.id)
-    }
-    return Array(merged.sorted(by: >).prefix(limit))
-  }
-
-  private func labelled(_ filter: JobFilter, before: JobID, limit: Int) throws(SQLiteError) -> [JobID] {
-    var others = filter.labels
-    // Any label leads; the least key makes it the same one for every page.
-    guard let key = others.keys.min(), let value = others.removeValue(forKey: key) else { return [] }
-    let states = filter.states.isEmpty ? nil : StringJSON.text(filter.states.map(\.rawValue))
-    return try statements[.listLabel].bind(before).bind(key).bind(value).bind(filter.queue).bind(states)
-      .bind(StringJSON.text(others)).bind(limit).all(Self.id)
-  }
-
-  private static func id(_ row: Statement) throws(SQLiteError) -> JobID { try row.read() }
 }
 
 // MARK: The model's types from their rows
@@ -235,14 +219,28 @@ extension Attempt {
   }
 }
 
+extension Pause {
+  /// Reads the flag, the reason and the end; nil where the flag is not set.
+  fileprivate static func read(_ row: Statement) throws(SQLiteError) -> Pause? {
+    let paused = try row.read(Bool.self)
+    let pause = Pause(reason: try row.read(), until: try row.read())
+    return paused ? pause : nil
+  }
+}
+
 extension QueueInfo {
   /// Reads `Query.queue`.
   fileprivate init(_ row: Statement) throws(SQLiteError) {
     let name = try row.read(String.self)
-    let paused = try row.read(Bool.self)
+    let pause = try Pause.read(row)
+    var limits = QueueLimits(priority: try row.read())
+    limits.concurrency = try row.read()
+    limits.rate = try row.read()
+    let label = try row.read(String?.self)
     let concurrency = try row.read(Int?.self)
+    if let label, let concurrency { limits.perKey = KeyLimit(label: label, concurrency: concurrency) }
     var counts = StateCounts()
     for state in JobState.allCases { counts[state] = try row.read() }
-    self.init(name: name, settings: QueueSettings(concurrency: concurrency, paused: paused), counts: counts)
+    self.init(name: name, pause: pause, limits: limits, counts: counts)
   }
 }

@@ -30,6 +30,8 @@ struct JobRow: Sendable, Hashable {
   var cancelledBy: JobID?
   var onInterrupt: OnInterrupt
   var uniqueKey: String?
+  /// The value of the label by which its queue is limited just now; nil where it has none, or the queue is not.
+  var limitKey: String?
   var exitCode: Int?
   var signal: Int?
   var outcome: Outcome?
@@ -48,13 +50,7 @@ struct JobRow: Sendable, Hashable {
     maxAttempts = 1 + spec.retries
     onInterrupt = spec.onInterrupt
     uniqueKey = spec.uniqueKey
-    switch spec.start {
-    case .now: break
-    case .delay(let delay): waitFor(delay, from: moment)
-    case .at(let time):
-      runAt = time
-      dueWall = time
-    }
+    waitFor(spec.start, from: moment)
   }
 
   // MARK: Waiting
@@ -74,10 +70,28 @@ struct JobRow: Sendable, Hashable {
     wait(held: state == .held, at: moment)
   }
 
+  /// Waits for another time than before; what else it waits for stays.
+  mutating func reschedule(_ start: JobSpec.Start, at moment: Moment) {
+    (runAt, dueWall, dueBoot) = (nil, nil, nil)
+    waitFor(start, from: moment)
+    wait(held: state == .held, at: moment)
+  }
+
+  private mutating func waitFor(_ start: JobSpec.Start, from moment: Moment) {
+    switch start {
+    case .now: break
+    case .delay(let delay): waitFor(delay, from: moment)
+    case .at(let time): (runAt, dueWall) = (time, time)
+    }
+  }
+
   private mutating func waitFor(_ delay: TimeSpan, from moment: Moment) {
     runAt = moment.wall + delay
     dueBoot = moment.boot + delay.milliseconds
   }
+
+  /// From when on it waits, where nothing but its own time is waited for.
+  var mayStartAt: Timestamp { max(runAt ?? createdAt, createdAt) }
 
   // MARK: Running
 
@@ -175,6 +189,7 @@ extension JobRow {
     cancelledBy = try row.read()
     onInterrupt = try row.read()
     uniqueKey = try row.read()
+    limitKey = try row.read()
     exitCode = try row.read()
     signal = try row.read()
     outcome = try row.read()
@@ -186,15 +201,15 @@ extension JobRow {
   func insert(by statement: Statement) throws(SQLiteError) {
     statement.bind(state).bind(queue).bind(kind).bind(priority).bind(createdAt).bind(runAt).bind(dueWall).bind(dueBoot)
       .bind(pending).bind(finishedAt).bind(attempt).bind(maxAttempts).bind(cancelledBy).bind(onInterrupt)
-      .bind(uniqueKey).bind(error)
+      .bind(uniqueKey).bind(limitKey).bind(error)
     try statement.run()
   }
 
   /// Runs `Query.saveJob`.
   func save(by statement: Statement) throws(SQLiteError) {
     statement.bind(state).bind(runAt).bind(dueWall).bind(dueBoot).bind(pending).bind(startedAt).bind(finishedAt)
-      .bind(attempt).bind(maxAttempts).bind(deaths).bind(cancelling).bind(cancelledBy).bind(exitCode).bind(signal)
-      .bind(outcome).bind(error).bind(result).bind(id)
+      .bind(attempt).bind(maxAttempts).bind(deaths).bind(cancelling).bind(cancelledBy).bind(limitKey).bind(exitCode)
+      .bind(signal).bind(outcome).bind(error).bind(result).bind(id)
     try statement.run()
   }
 }

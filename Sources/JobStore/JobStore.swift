@@ -12,7 +12,7 @@ package import JobModel
 /// are answered, `onCommit` is called on the store's own thread with the changes in commit order. Calls that
 /// wait at the same time may share a commit, in any order; calls of which one was answered before the other
 /// began are done in that order.
-package protocol JobStore: Sendable {
+package protocol JobStore: ScheduleStore {
   /// The store's own identity, a UUID in lower case, made with it. It marks the processes of its jobs.
   var identity: String { get }
 
@@ -24,7 +24,8 @@ package protocol JobStore: Sendable {
 
   /// Adds jobs, all or none. A job whose unique key a live job has, or whose request id was used within 24
   /// hours, is not added: the existing one answers, whatever else the new one would be. A job of which an
-  /// `after` dependency has already not succeeded is added as `cancelled`.
+  /// `after` dependency has already not succeeded is added as `cancelled`. Places that a spec depends on are those of
+  /// earlier specs of the call: whatever answered there, new or not.
   /// - Throws: `.unknownDependency` where `after` or `after_any` of one that would be added names a job that is
   ///   not there.
   func enqueue(_ specs: [JobSpec], at moment: Moment) async throws(StoreError) -> [Enqueued]
@@ -36,9 +37,15 @@ package protocol JobStore: Sendable {
   /// The job with its attempts, `env` unmasked; nil where there is none.
   func job(_ id: JobID) async throws(StoreError) -> Job?
   func jobs(_ filter: JobFilter) async throws(StoreError) -> JobPage
+  /// What it waits for and what waits for it, at most `limit` jobs of each; nil where there is none.
+  func graph(_ id: JobID, limit: Int) async throws(StoreError) -> JobGraph?
+  /// What it has done since it was opened, and how large it is.
+  func statistics() async throws(StoreError) -> StoreStatistics
   /// Every queue that has been used or set, with its counts and settings, by name; and the flag that pauses
   /// all.
   func overview() async throws(StoreError) -> StoreOverview
+  /// What `why` is decided from; nil where there is no such job.
+  func standing(of id: JobID) async throws(StoreError) -> JobStanding?
 
   // MARK: What a person asks
 
@@ -60,17 +67,40 @@ package protocol JobStore: Sendable {
   /// Takes an ended or waiting job out of the store.
   /// - Throws: `.noSuchJob`; `.wrongState` where it runs; `.hasDependents` where a live job depends on it.
   func remove(_ id: JobID, at moment: Moment) async throws(StoreError)
-  /// Makes the queue if need be.
-  func update(queue: String, _ patch: QueuePatch) async throws(StoreError) -> QueueInfo
-  /// The flag that pauses all queues; kept over restarts.
-  func setPaused(_ paused: Bool) async throws(StoreError)
+  /// Changes what was set for a queue, and makes it if need be. A pause with an end ends by `promoteDue`.
+  func update(queue: String, _ patch: QueuePatch, at moment: Moment) async throws(StoreError) -> QueueInfo
+  /// The pause of all queues, nil to take it back; kept over restarts. One with an end ends by `promoteDue`.
+  func setPause(_ pause: PauseRequest?, at moment: Moment) async throws(StoreError)
+  /// Says by which label the jobs of each named queue are counted, and of those not named that they are not. Where that
+  /// changes for a queue, all that waits in it is sorted anew, in one transaction: 10 to 30 µs a job.
+  func countKeys(by labels: [String: String]) async throws(StoreError)
+
+  /// Gives a waiting job other values; what the edit leaves open stays. Its state follows from them.
+  /// - Throws: `.noSuchJob`, `.wrongState` where it runs or has ended, `.tooManyLabels`.
+  func edit(_ id: JobID, _ edit: JobEdit, at moment: Moment) async throws(StoreError) -> Job
+
+  // MARK: Many at once
+
+  /// The numbers of up to `filter.limit` jobs that fit, newest first: a page as `jobs` gives it, without its bounds.
+  func ids(_ filter: JobFilter) async throws(StoreError) -> [JobID]
+  /// Every job that has ended so, the one that ended first first.
+  func ended(_ filter: EndedFilter) async throws(StoreError) -> [JobID]
+  /// Does it to each of these, in one commit: to those that are in one of the states by then, and of which the verb's own
+  /// method would not refuse it. The others are left as they are. A few hundred at most: others wait meanwhile.
+  func perform(
+    _ verb: BulkVerb, on ids: [JobID], in states: Set<JobState>, withDependents: Bool, at moment: Moment
+  ) async throws(StoreError) -> BulkStep
+  /// In which queue each of these is; those that are gone are left out.
+  func queues(of ids: [JobID]) async throws(StoreError) -> [JobID: String]
 
   // MARK: Attempts
 
-  /// Takes up to `request.limit` command jobs that may run, best first (priority, then arrival), records an
-  /// attempt for each and makes them `running`. Committed without a sync, except for those whose `on_interrupt`
-  /// is not `retry`: after a power cut the others simply run again.
-  func claim(_ request: ClaimRequest, at moment: Moment) async throws(StoreError) -> [ClaimedAttempt]
+  /// Takes up to `request.limit` command jobs that may run, best first (the queue's priority, the job's, then
+  /// arrival), records an attempt for each and makes them `running`; of a queue with a rate also when the next may
+  /// start. Committed without a sync, except for those whose `on_interrupt` is not `retry`: after a power cut the
+  /// others simply run again. A queue whose keys the request counts by another label than `countKeys` said is left
+  /// out: the request is older.
+  func claim(_ request: ClaimRequest, at moment: Moment) async throws(StoreError) -> ClaimReport
   /// Notes the leader of an attempt's processes, for the recovery after a daemon's death. Only queued: it rides
   /// with the next commit, unsynced, and where it fails nothing is lost, since the mark and the cgroup find the
   /// processes too.
@@ -78,15 +108,30 @@ package protocol JobStore: Sendable {
   /// Marks an attempt whose processes outlive KILL. Only queued, as above.
   func noteUnkillable(_ id: JobID, attempt: Int)
   /// Records the end of an attempt and takes the next step (`AttemptFacts.next`): the job ends, waits for its
-  /// backoff, or is queued again; what depends on it is released or cancelled in the same commit. An ending of
+  /// backoff, or is queued again; what depends on it is released or cancelled in the same commit, or, where that
+  /// are many, in those that follow, without being asked and over restarts: until then they wait. An ending of
   /// an attempt that is not the job's running one is refused with `.staleAttempt`.
   func finish(_ id: JobID, attempt: Int, _ ending: AttemptEnding, random: Double, at moment: Moment)
     async throws(StoreError) -> JobState
 
   // MARK: Time
 
-  /// Moves up to `limit` scheduled jobs whose time has come to `queued`. Not synced.
+  /// Moves up to `limit` scheduled jobs whose time has come to `queued`, and ends the pauses whose end has. Not
+  /// synced: after a power cut it is due again.
   func promoteDue(at moment: Moment, limit: Int) async throws(StoreError) -> DueReport
+
+  // MARK: Hooks
+
+  /// Which ends of jobs are to be told, from the next commit on. Until it is called nobody wants any.
+  ///
+  /// An end that is wanted leaves a delivery in the very transaction that it is recorded in.
+  func setHooks(_ hooks: Hooks)
+  /// Up to `limit` deliveries that are due, those that came first first, and when the next is. All that an earlier
+  /// daemon left are due at once.
+  func dueDeliveries(at moment: Moment, limit: Int) async throws(StoreError) -> HookReport
+  /// Takes a delivery out, or counts a failed run of the hook and puts it off. Not synced: after a power cut the
+  /// delivery may be made again.
+  func settle(_ delivery: Int64, _ verdict: HookVerdict) async throws(StoreError)
 
   // MARK: Starts and stops
 
@@ -132,45 +177,17 @@ package struct EnqueuedJob: Sendable, Hashable {
 }
 
 package struct StoreOverview: Sendable, Hashable {
-  package var paused: Bool
+  /// Of all queues.
+  package var pause: Pause?
+  /// With the limits that were set, which those of the configuration file go before.
   package var queues: [QueueInfo]
 
-  package init(paused: Bool, queues: [QueueInfo]) {
-    self.paused = paused
+  package init(pause: Pause?, queues: [QueueInfo]) {
+    self.pause = pause
     self.queues = queues
   }
 
   package var counts: StateCounts { queues.reduce(StateCounts()) { $0 + $1.counts } }
-}
-
-/// What may be taken, as the scheduling core says.
-package struct ClaimRequest: Sendable, Hashable {
-  /// Attempts in all.
-  package var limit: Int
-  /// How many more each named queue may start; 0 for none. A queue that is not named is bounded by `limit`
-  /// alone. Paused queues are the store's to leave out: it knows the flags.
-  package var room: [String: Int]
-
-  package init(limit: Int, room: [String: Int] = [:]) {
-    self.limit = limit
-    self.room = room
-  }
-}
-
-/// A job that has been taken for an attempt.
-package struct ClaimedAttempt: Sendable, Hashable {
-  package var id: JobID
-  package var attempt: Int
-  /// What was enqueued, without what only matters until then: its start, its hold and its request id.
-  package var spec: JobSpec
-  package var startedAt: Timestamp
-
-  package init(id: JobID, attempt: Int, spec: JobSpec, startedAt: Timestamp) {
-    self.id = id
-    self.attempt = attempt
-    self.spec = spec
-    self.startedAt = startedAt
-  }
 }
 
 /// What tells an attempt's leader from every other process, ever: a pid alone is reused.
@@ -207,13 +224,16 @@ package struct Leftover: Sendable, Hashable {
 
 package struct DueReport: Sendable, Hashable {
   package var promoted: Int
-  /// When the next scheduled job is due by each clock; nil where none is. At or before now where `limit` cut
-  /// the work short.
+  /// Whether a pause has ended.
+  package var resumed: Bool
+  /// When the next scheduled job or pause is due by each clock; nil where none is. At or before now where `limit`
+  /// cut the work short.
   package var nextWall: Timestamp?
   package var nextBoot: Int64?
 
-  package init(promoted: Int, nextWall: Timestamp?, nextBoot: Int64?) {
+  package init(promoted: Int, resumed: Bool = false, nextWall: Timestamp?, nextBoot: Int64?) {
     self.promoted = promoted
+    self.resumed = resumed
     self.nextWall = nextWall
     self.nextBoot = nextBoot
   }
@@ -226,6 +246,9 @@ package struct RetentionPolicy: Sendable, Hashable {
   package var cancelled: TimeSpan?
   /// The most jobs that are kept in all; the oldest ended ones go first.
   package var maxJobs: Int?
+  /// Of queues that have a policy of their own, in place of this one; its `maxJobs` counts the jobs of the queue, and
+  /// the one for all holds as well. Their own `queues` mean nothing.
+  package var queues: [String: RetentionPolicy] = [:]
 
   package init(
     succeeded: TimeSpan? = .days(7), failed: TimeSpan? = .days(30), cancelled: TimeSpan? = .days(7),

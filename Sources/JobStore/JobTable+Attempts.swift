@@ -2,54 +2,9 @@ import JobModel
 import SQLite
 
 extension JobTable {
-  // MARK: Claims
-
-  /// The next job of a queue: what it is ordered by, and how its claim must be kept.
-  private struct Head {
-    var id: JobID
-    var priority: Int
-    var onInterrupt: OnInterrupt
-    var queue: String
-    /// How many more its queue may start; nil for no limit.
-    var room: Int?
-
-    func comes(before other: Head) -> Bool { priority != other.priority ? priority > other.priority : id < other.id }
-  }
-
-  /// Takes the best of the queues' heads, again and again: the cost goes with what is taken and the number of
-  /// queues, never with how much waits in them.
-  /// - Throws: `NeedsSync` where a job with another `on_interrupt` than `retry` would be taken in a transaction
-  ///   that is not synced: after a power cut nobody would know that it had been started.
-  func claim(_ request: ClaimRequest, isSynced: Bool, at moment: Moment) throws -> [ClaimedAttempt] {
-    guard request.limit > 0, try !reader.isPaused() else { return [] }
-    let ready = try statements[.readyQueues].all { row throws(SQLiteError) in try row.read(String.self) }
-    var heads: [Head] = []
-    for queue in ready {
-      if let head = try head(of: queue, room: request.room[queue]) { heads.append(head) }
-    }
-    var taken: [ClaimedAttempt] = []
-    while taken.count < request.limit, let best = heads.indices.min(by: { heads[$0].comes(before: heads[$1]) }) {
-      let head = heads[best]
-      guard isSynced || head.onInterrupt == .retry else { throw NeedsSync() }
-      taken.append(try start(head.id, at: moment))
-      if let next = try self.head(of: head.queue, room: head.room.map { $0 - 1 }) {
-        heads[best] = next
-      } else {
-        heads.remove(at: best)
-      }
-    }
-    return taken
-  }
-
-  private func head(of queue: String, room: Int?) throws(SQLiteError) -> Head? {
-    if let room, room <= 0 { return nil }
-    return try statements[.nextInQueue].bind(queue).first { row throws(SQLiteError) in
-      Head(id: try row.read(), priority: try row.read(), onInterrupt: try row.read(), queue: queue, room: room)
-    }
-  }
-
-  private func start(_ id: JobID, at moment: Moment) throws -> ClaimedAttempt {
-    let old = try find(id)
+  /// Makes a job that may run `running`, with an attempt.
+  func start(_ old: JobRow, at moment: Moment) throws -> ClaimedAttempt {
+    let id = old.id
     var row = old
     row.start(at: moment)
     try save(row, was: old, at: moment)

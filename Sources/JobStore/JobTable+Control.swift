@@ -3,8 +3,9 @@ import SQLite
 
 /// What a person asks of one job. Each gives the job as it is then, for the answer.
 extension JobTable {
-  func cancel(_ id: JobID, at moment: Moment) throws -> Job {
-    let old = try find(id)
+  func cancel(_ id: JobID, at moment: Moment) throws -> Job { try reader.job(cancel(find(id), at: moment)) }
+
+  func cancel(_ old: JobRow, at moment: Moment) throws -> JobRow {
     var row = old
     switch old.state {
     case .held, .blocked, .scheduled, .queued:
@@ -16,46 +17,52 @@ extension JobTable {
       row.cancelling = true
       if row != old { try save(row, was: old, at: moment) }
     case .succeeded, .failed, .cancelled:
-      throw StoreError.wrongState(id, old.state, "only a job that has not ended can be cancelled")
+      throw StoreError.wrongState(old.id, old.state, "only a job that has not ended can be cancelled")
     }
-    return try reader.job(row)
+    return row
   }
 
-  func hold(_ id: JobID, at moment: Moment) throws -> Job {
-    let old = try find(id)
+  func hold(_ id: JobID, at moment: Moment) throws -> Job { try reader.job(hold(find(id), at: moment)) }
+
+  func hold(_ old: JobRow, at moment: Moment) throws -> JobRow {
     guard old.state.isWaiting else {
-      throw StoreError.wrongState(id, old.state, "only a waiting job can be held")
+      throw StoreError.wrongState(old.id, old.state, "only a waiting job can be held")
     }
     var row = old
     row.wait(held: true, at: moment)
     if row != old { try save(row, was: old, at: moment) }
-    return try reader.job(row)
+    return row
   }
 
-  func release(_ id: JobID, at moment: Moment) throws -> Job {
-    let old = try find(id)
+  func release(_ id: JobID, at moment: Moment) throws -> Job { try reader.job(release(find(id), at: moment)) }
+
+  func release(_ old: JobRow, at moment: Moment) throws -> JobRow {
     guard old.state == .held else {
-      throw StoreError.wrongState(id, old.state, "only a held job can be released")
+      throw StoreError.wrongState(old.id, old.state, "only a held job can be released")
     }
     var row = old
     row.wait(held: false, at: moment)
     try save(row, was: old, at: moment)
-    return try reader.job(row)
+    return row
   }
 
   func retry(_ id: JobID, withDependents: Bool, at moment: Moment) throws -> Job {
-    let old = try find(id)
+    try reader.job(retry(find(id), withDependents: withDependents, at: moment))
+  }
+
+  func retry(_ old: JobRow, withDependents: Bool, at moment: Moment) throws -> JobRow {
     guard old.state.hasEnded else {
-      throw StoreError.wrongState(id, old.state, "only a job that has ended can be retried")
+      throw StoreError.wrongState(old.id, old.state, "only a job that has ended can be retried")
     }
     try refuseTakenKey(of: old)
     var row = old
-    row.retry(retries: try retries(of: id), at: moment)
+    row.retry(retries: try retries(of: old.id), at: moment)
+    row.limitKey = try limitKey(of: row)
     try save(row, was: old, at: moment)
     // Whatever they are by now, they are waited for no more.
-    try statements[.resolveDependencies].bind(id).run()
-    if withDependents { try reviveDependents(of: id, at: moment) }
-    return try reader.job(row)
+    try statements[.resolveDependencies].bind(old.id).run()
+    if withDependents { try reviveDependents(of: old.id, at: moment) }
+    return row
   }
 
   func remove(_ id: JobID, at moment: Moment) throws {

@@ -10,7 +10,7 @@ extension JobTable {
     var answers: [Enqueued] = []
     answers.reserveCapacity(specs.count)
     for spec in specs {
-      switch try enqueue(spec, at: moment) {
+      switch try enqueue(spec, among: answers, at: moment) {
       case .existing(let id): answers.append(Enqueued(id: id, isNew: false))
       case .new(let row): answers.append(Enqueued(id: row.id, isNew: true))
       }
@@ -20,7 +20,7 @@ extension JobTable {
 
   /// Adds one job and gives it as it now is. A new one is not read back: its row and its spec are at hand.
   func enqueueOne(_ encoded: EncodedSpec, at moment: Moment) throws -> EnqueuedJob {
-    switch try enqueue(encoded, at: moment) {
+    switch try enqueue(encoded, among: [], at: moment) {
     case .new(let row): return EnqueuedJob(job: try Job(row, encoded.spec), isNew: true)
     case .existing(let id):
       // Live, or kept by its request's id as long as that is.
@@ -34,7 +34,8 @@ extension JobTable {
     case existing(JobID)
   }
 
-  private func enqueue(_ encoded: EncodedSpec, at moment: Moment) throws -> Answer {
+  /// - Parameter earlier: the answers to the jobs before it in the same call.
+  private func enqueue(_ encoded: EncodedSpec, among earlier: [Enqueued], at moment: Moment) throws -> Answer {
     if let request = encoded.spec.requestID {
       let since = Timestamp(milliseconds: moment.wall.milliseconds - Self.requestMemory.milliseconds)
       let known: JobID? = try statements[.findRequest].bind(request).bind(since).first { row throws(SQLiteError) in
@@ -46,7 +47,7 @@ extension JobTable {
       try remember(encoded.spec.requestID, live, at: moment)
       return .existing(live)
     }
-    let row = try insert(encoded, at: moment)
+    let row = try insert(encoded, among: earlier, at: moment)
     try remember(encoded.spec.requestID, row.id, at: moment)
     return .new(row)
   }
@@ -61,8 +62,8 @@ extension JobTable {
     try statements[.insertRequest].bind(request).bind(id).bind(moment.wall).run()
   }
 
-  private func insert(_ encoded: EncodedSpec, at moment: Moment) throws -> JobRow {
-    let dependencies = encoded.dependencies
+  private func insert(_ encoded: EncodedSpec, among earlier: [Enqueued], at moment: Moment) throws -> JobRow {
+    let dependencies = encoded.dependencies { earlier[$0].id }
     var row = JobRow(encoded.spec, at: moment)
     var isResolved: [Bool] = []
     var failed: (id: JobID, state: JobState)?
@@ -81,6 +82,7 @@ extension JobTable {
     } else {
       row.wait(held: encoded.spec.hold, at: moment)
     }
+    row.limitKey = try keyLabel(of: encoded.spec.queue).flatMap { encoded.spec.labels[$0] }
     let id = try add(row, at: moment)
     row.id = id
     try encoded.insert(for: id, by: statements[.insertSpec])
@@ -88,6 +90,7 @@ extension JobTable {
     for ((other, kind), isResolved) in zip(dependencies, isResolved) {
       try statements[.insertDependency].bind(id).bind(other).bind(kind).bind(isResolved).run()
     }
+    try noteEnd(of: row, at: moment)
     return row
   }
 }

@@ -16,27 +16,52 @@ final class JobTable {
   /// This life of the daemon, in `runs`.
   let run: Int64
   let bootID: String
+  let hooks: WantedHooks
   /// Of the transaction so far, in order.
   private(set) var changes: [JobChange] = []
   /// How many of `changes` the queues' counts have.
   private var counted = 0
+  /// The rows of `keys`, once they are asked for; nil again where they may have changed.
+  var keyLabels: [String: String]?
+  /// How many jobs one transaction tells of the ends of others.
+  let mostTold: Int
+  /// Of the transaction so far.
+  var told = 0
+  /// Whether ended jobs may still have something to tell, as of the transaction so far.
+  private(set) var hasMoreToTell: Bool
 
-  init(_ statements: Statements, run: Int64, bootID: String) {
+  init(
+    _ statements: Statements, run: Int64, bootID: String, hooks: WantedHooks, mostTold: Int = 1000
+  ) throws(SQLiteError) {
     self.statements = statements
     self.run = run
     self.bootID = bootID
+    self.hooks = hooks
+    self.mostTold = mostTold
     reader = JobReader(statements: statements)
+    hasMoreToTell = try statements[.nextUntold].first { _ throws(SQLiteError) in true } ?? false
   }
+
+  /// Notes whether something is left to tell.
+  func putOff(_ isLeft: Bool) { hasMoreToTell = isLeft }
 
   /// Forgets the changes from `count` on: their request has been rolled back.
   func rollBack(to count: Int) {
     changes.removeSubrange(count...)
     counted = min(counted, count)
+    keyLabels = nil
+  }
+
+  /// Forgets all of the transaction: it has been rolled back. Whether something was left to tell before it is not known
+  /// any more.
+  func rollBack() {
+    rollBack(to: 0)
+    (told, hasMoreToTell) = (0, true)
   }
 
   /// Gives the transaction's changes away and begins anew.
   func takeChanges() -> [JobChange] {
-    defer { (changes, counted) = ([], 0) }
+    defer { (changes, counted, told) = ([], 0, 0) }
     return changes
   }
 
@@ -51,22 +76,43 @@ final class JobTable {
   func add(_ row: JobRow, at moment: Moment) throws(SQLiteError) -> JobID {
     try row.insert(by: statements[.insertJob])
     let id = JobID(statements.connection.lastInsertedRow)
+    try sort([row.lane])
     changes.append(JobChange(id: id, queue: row.queue, from: nil, to: row.state, attempt: 0, at: moment.wall))
     return id
   }
 
   /// - Parameter outcome: of the attempt that this change ended.
-  func save(_ row: JobRow, was old: JobRow, outcome: Outcome? = nil, at moment: Moment) throws(SQLiteError) {
+  func save(_ row: JobRow, was old: JobRow, outcome: Outcome? = nil, at moment: Moment) throws {
     try row.save(by: statements[.saveJob])
+    if row.lane != old.lane || row.priority != old.priority { try sort([old.lane, row.lane]) }
+    if !old.state.hasEnded { try noteEnd(of: row, at: moment) }
     guard row.state != old.state || row.cancelling != old.cancelling else { return }
     changes.append(
       JobChange(
         id: row.id, queue: row.queue, from: old.state, to: row.state, attempt: row.attempt, at: moment.wall,
-        outcome: outcome, cancelling: row.cancelling))
+        outcome: outcome, cancelling: row.cancelling,
+        since: outcome != nil ? old.startedAt : row.attempt == 1 && old.attempt == 0 ? old.mayStartAt : nil))
+  }
+
+  /// Saves a waiting job that was edited, and may have changed its queue: the counts go with it. It is told even
+  /// where its state is what it was, since it may start now, or is due at another time.
+  func move(_ row: JobRow, from old: JobRow, at moment: Moment) throws(SQLiteError) {
+    try row.save(by: statements[.saveJob])
+    if row.lane != old.lane || row.priority != old.priority { try sort([old.lane, row.lane]) }
+    if row.queue != old.queue {
+      // The changes of this request before it have been counted where they belong.
+      try count()
+      _ = try add([old.state: -1], to: old.queue)
+      try statements[.addQueue].bind(row.queue).run()
+      _ = try add([old.state: 1], to: row.queue)
+    }
+    changes.append(
+      JobChange(id: row.id, queue: row.queue, from: old.state, to: row.state, attempt: row.attempt, at: moment.wall))
   }
 
   func drop(_ row: JobRow, at moment: Moment) throws(SQLiteError) {
     try statements[.removeJob].bind(row.id).run()
+    try sort([row.lane])
     changes.append(
       JobChange(id: row.id, queue: row.queue, from: row.state, to: nil, attempt: row.attempt, at: moment.wall))
   }

@@ -32,3 +32,12 @@ extension ExitCodes: SQLiteValue {
     return codes
   }
 }
+
+extension Rate: SQLiteValue {
+  func bind(to statement: Statement) { description.bind(to: statement) }
+  static func read(from statement: Statement) throws(SQLiteError) -> Rate {
+    let text = try String.read(from: statement)
+    guard let rate = Rate(text) else { throw .corrupt("\(text) is no rate", doing: statement.sql) }
+    return rate
+  }
+}

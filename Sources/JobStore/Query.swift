@@ -6,40 +6,66 @@ enum Query: Int, CaseIterable {
   // Transactions
   case begin, beginRead, commit, rollback, savepoint, release, rollbackTo
   // The store
-  case identity, isPaused, setPaused, probe, noteStopping
+  case identity, pause, setPause, probe, noteStopping
   // Jobs
   case findJob, insertJob, saveJob, removeJob
   case findSpec, findPolicy, findStdin, insertSpec
-  case findLabels, insertLabel
+  case findLabels, findLabel, insertLabel, removeLabel
+  case findQueue, editJob, editSpec
   case findUnique, findRequest, insertRequest
   // Dependencies
-  case findState, findDependencies, insertDependency, findWaiting, findCancelledBy, findLiveDependent
+  case findState, findDependencies, findPending, insertDependency, findWaiting, findCancelledBy, findLiveDependent
   case resolveDependency, resolveDependencies, reopenDependency
+  case noteUntold, nextUntold, forgetUntold
+  case findDependents
   // Attempts
   case findAttempts, insertAttempt, endAttempt, noteProcess, noteUnkillable, findLeftovers, findStart
   // Claims and time
-  case readyQueues, nextInQueue, dueByWall, dueByBoot, nextWall, nextBoot
+  case readyQueues, nextInQueue, aheadByPriority, aheadByArrival, startTimes, setStartTimes, dueByWall, dueByBoot,
+    nextWall, nextBoot
+  // Hooks
+  case insertDelivery, dueDeliveries, nextDelivery, delayDelivery, removeDelivery
   // Queues
-  case queues, queue, addToQueue, addQueue, setQueue
+  case queues, queue, addToQueue, addQueue, setLimits, setQueuePause, pauses
+  // Keys
+  case keyLabels, setKeyLabel, dropKeyLabel, setKeys, clearKeys
+  case headOfLane, setLane, dropLane, dropLanes, keysInQueue, lanesInOrder
   // Listings
-  case listAll, listState, listQueue, listLabel
+  case listAll, listState, listQueue, listLabel, listName, listNames
   // Retention
-  case total, expired, oldestEnded, freePages, pages, shrink
+  case total, oldestEnded, allEnded, freePages, pages, shrink
+  // Schedules
+  case schedules, schedule, scheduleCount, putSchedule, advanceSchedule, removeSchedule, nextScheduleRevision
+  case scheduleRuns, findScheduleRun, insertScheduleRun, openScheduleRuns, closeScheduleRun, closeScheduleRuns
+  case pruneScheduleRuns
 }
 
 extension Query {
   private static let jobColumns = """
     id, state, queue, kind, priority, created_at, run_at, due_wall, due_boot, pending, started_at, finished_at, \
-    attempt, max_attempts, deaths, cancelling, cancelled_by, on_interrupt, unique_key, exit_code, signal, outcome, \
-    error, result
+    attempt, max_attempts, deaths, cancelling, cancelled_by, on_interrupt, unique_key, limit_key, exit_code, signal, \
+    outcome, error, result
     """
   private static let specColumns = """
     name, cwd, umask, timeout, kill_grace, retries, backoff_kind, backoff_base, backoff_max, backoff_jitter, retry_on, \
     no_retry_on, split_output, uid, pid, command, env, payload
     """
   private static let queueColumns = """
-    name, paused, concurrency, held, blocked, scheduled, queued, running, succeeded, failed, cancelled
+    name, paused, pause_reason, paused_until, priority, concurrency, rate, key_label, key_concurrency, held, blocked, scheduled, queued, running, succeeded, failed, cancelled
     """
+  private static let scheduleColumns = """
+    name, source, revision, expression, timezone, jitter, missed, overlap, paused, created_at, anchor, last_due, \
+    next_due, uid, pid, job
+    """
+  private static let live = "('held', 'blocked', 'scheduled', 'queued', 'running')"
+  /// What is asked of a job `j` beside the index that leads to it: a queue (parameter `first`), states as a JSON array,
+  /// and the times between which it was added.
+  private static func conditions(from first: Int) -> String {
+    """
+    (?\(first) IS NULL OR j.queue = ?\(first)) AND (?\(first + 1) IS NULL OR \
+    instr(?\(first + 1), '"' || j.state || '"')) AND j.created_at >= ?\(first + 2) AND j.created_at < ?\(first + 3)
+    """
+  }
   /// No live job depends on it.
   private static let isFree = """
     NOT EXISTS (SELECT 1 FROM dependencies d CROSS JOIN jobs l WHERE d.depends_on = jobs.id AND l.id = d.job_id AND \
@@ -57,8 +83,8 @@ extension Query {
     case .rollbackTo: "ROLLBACK TO request"
 
     case .identity: "SELECT identity FROM store WHERE id = 1"
-    case .isPaused: "SELECT paused FROM store WHERE id = 1"
-    case .setPaused: "UPDATE store SET paused = ? WHERE id = 1"
+    case .pause: "SELECT paused, pause_reason, paused_until, pause_boot FROM store WHERE id = 1"
+    case .setPause: "UPDATE store SET paused = ?, pause_reason = ?, paused_until = ?, pause_boot = ? WHERE id = 1"
     case .probe: "UPDATE store SET probes = probes + 1 WHERE id = 1"
     case .noteStopping: "UPDATE runs SET stopping = 1 WHERE run = ?"
 
@@ -66,14 +92,14 @@ extension Query {
     case .insertJob:
       """
       INSERT INTO jobs (state, queue, kind, priority, created_at, run_at, due_wall, due_boot, pending, finished_at, \
-      attempt, max_attempts, cancelled_by, on_interrupt, unique_key, error) VALUES \
-      (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      attempt, max_attempts, cancelled_by, on_interrupt, unique_key, limit_key, error) VALUES \
+      (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       """
     case .saveJob:
       """
       UPDATE jobs SET state = ?, run_at = ?, due_wall = ?, due_boot = ?, pending = ?, started_at = ?, finished_at = ?, \
-      attempt = ?, max_attempts = ?, deaths = ?, cancelling = ?, cancelled_by = ?, exit_code = ?, signal = ?, \
-      outcome = ?, error = ?, result = ? WHERE id = ?
+      attempt = ?, max_attempts = ?, deaths = ?, cancelling = ?, cancelled_by = ?, limit_key = ?, \
+      exit_code = ?, signal = ?, outcome = ?, error = ?, result = ? WHERE id = ?
       """
     // What hangs on it goes with it: ON DELETE CASCADE.
     case .removeJob: "DELETE FROM jobs WHERE id = ?"
@@ -92,7 +118,13 @@ extension Query {
       """
 
     case .findLabels: "SELECT key, value FROM labels WHERE job_id = ?"
+    case .findLabel: "SELECT value FROM labels WHERE job_id = ? AND key = ?"
     case .insertLabel: "INSERT INTO labels (job_id, key, value) VALUES (?, ?, ?)"
+    case .removeLabel: "DELETE FROM labels WHERE job_id = ? AND key = ?"
+
+    case .findQueue: "SELECT queue FROM jobs WHERE id = ?"
+    case .editJob: "UPDATE jobs SET queue = ?, priority = ? WHERE id = ?"
+    case .editSpec: "UPDATE specs SET name = ?, timeout = ?, retries = ? WHERE job_id = ?"
 
     case .findUnique:
       "SELECT id FROM jobs WHERE unique_key = ? AND unique_key IS NOT NULL AND finished_at IS NULL"
@@ -105,13 +137,28 @@ extension Query {
 
     case .findState: "SELECT state FROM jobs WHERE id = ?"
     case .findDependencies: "SELECT depends_on, kind FROM dependencies WHERE job_id = ?"
+    // What it waits for still.
+    case .findPending:
+      """
+      SELECT d.depends_on, o.state FROM dependencies d CROSS JOIN jobs o \
+      WHERE d.job_id = ? AND d.resolved = 0 AND o.id = d.depends_on AND o.finished_at IS NULL ORDER BY d.depends_on
+      """
     case .insertDependency: "INSERT INTO dependencies (job_id, depends_on, kind, resolved) VALUES (?, ?, ?, ?)"
-    // The live jobs that wait for it.
+    // The live jobs that wait for it, the first of them.
     case .findWaiting:
       """
       SELECT d.job_id, d.kind FROM dependencies d CROSS JOIN jobs l \
-      WHERE d.depends_on = ? AND d.resolved = 0 AND l.id = d.job_id AND l.finished_at IS NULL ORDER BY d.job_id
+      WHERE d.depends_on = ? AND d.resolved = 0 AND l.id = d.job_id AND l.finished_at IS NULL ORDER BY d.job_id \
+      LIMIT ?
       """
+    case .noteUntold: "INSERT OR REPLACE INTO untold (job_id, wall, boot) VALUES (?, ?, ?)"
+    case .nextUntold:
+      """
+      SELECT u.job_id, j.state, u.wall, u.boot FROM untold u CROSS JOIN jobs j WHERE u.job_id > 0 AND j.id = u.job_id \
+      LIMIT 1
+      """
+    case .forgetUntold: "DELETE FROM untold WHERE job_id = ?"
+    case .findDependents: "SELECT job_id, kind FROM dependencies WHERE depends_on = ? ORDER BY job_id LIMIT ?"
     case .findCancelledBy:
       """
       SELECT d.job_id FROM dependencies d CROSS JOIN jobs l \
@@ -161,9 +208,22 @@ extension Query {
     case .readyQueues: "SELECT name FROM queues WHERE queued > 0 AND paused = 0"
     case .nextInQueue:
       """
-      SELECT id, priority, on_interrupt FROM jobs INDEXED BY jobs_claim \
-      WHERE state = 'queued' AND kind = 'command' AND queue = ? ORDER BY priority DESC, id LIMIT 1
+      SELECT id, priority FROM jobs INDEXED BY jobs_claim \
+      WHERE state = 'queued' AND limit_key IS NULL AND queue = ? AND kind = ? ORDER BY priority DESC, id LIMIT 1
       """
+    // Those of its queue that go before a job, no more than so many.
+    case .aheadByPriority:
+      """
+      SELECT id FROM jobs INDEXED BY jobs_claim \
+      WHERE state = 'queued' AND limit_key IS NULL AND queue = ? AND kind = ? AND priority > ? LIMIT ?
+      """
+    case .aheadByArrival:
+      """
+      SELECT id FROM jobs INDEXED BY jobs_claim \
+      WHERE state = 'queued' AND limit_key IS NULL AND queue = ? AND kind = ? AND priority = ? AND id < ? LIMIT ?
+      """
+    case .startTimes: "SELECT start_wall, start_boot FROM queues WHERE name = ?"
+    case .setStartTimes: "UPDATE queues SET start_wall = ?, start_boot = ? WHERE name = ?"
     case .dueByWall:
       """
       SELECT id FROM jobs INDEXED BY jobs_due_wall WHERE state = 'scheduled' AND due_wall <= ? \
@@ -185,6 +245,16 @@ extension Query {
       ORDER BY due_boot LIMIT 1
       """
 
+    case .insertDelivery:
+      "INSERT INTO hook_deliveries (job_id, queue, state, outcome, due, job) VALUES (?, ?, ?, ?, ?, ?)"
+    case .dueDeliveries:
+      """
+      SELECT id, job_id, queue, state, outcome, tries, job FROM hook_deliveries WHERE due <= ? ORDER BY due, id LIMIT ?
+      """
+    case .nextDelivery: "SELECT due FROM hook_deliveries WHERE due > ? ORDER BY due LIMIT 1"
+    case .delayDelivery: "UPDATE hook_deliveries SET tries = tries + 1, due = ? WHERE id = ?"
+    case .removeDelivery: "DELETE FROM hook_deliveries WHERE id = ?"
+
     case .queues: "SELECT \(Self.queueColumns) FROM queues ORDER BY name"
     case .queue: "SELECT \(Self.queueColumns) FROM queues WHERE name = ?"
     case .addToQueue:
@@ -193,38 +263,136 @@ extension Query {
       running = running + ?, succeeded = succeeded + ?, failed = failed + ?, cancelled = cancelled + ? WHERE name = ?
       """
     case .addQueue: "INSERT INTO queues (name) VALUES (?) ON CONFLICT DO NOTHING"
-    case .setQueue: "UPDATE queues SET paused = ?, concurrency = ? WHERE name = ?"
+    case .setLimits:
+      """
+      UPDATE queues SET priority = ?, concurrency = ?, rate = ?, key_label = ?, key_concurrency = ? WHERE name = ?
+      """
+    case .setQueuePause:
+      "UPDATE queues SET paused = ?, pause_reason = ?, paused_until = ?, pause_boot = ? WHERE name = ?"
+    // Those with an end.
+    case .pauses:
+      "SELECT name, paused_until, pause_boot FROM queues INDEXED BY queues_pauses WHERE paused_until IS NOT NULL"
 
-    case .listAll: "SELECT id FROM jobs WHERE id < ? ORDER BY id DESC LIMIT ?"
-    case .listState: "SELECT id FROM jobs WHERE id < ? AND state = ? ORDER BY id DESC LIMIT ?"
-    case .listQueue: "SELECT id FROM jobs WHERE id < ? AND queue = ? AND state = ? ORDER BY id DESC LIMIT ?"
-    // By one label; what else is asked for is looked at on the way: a queue (4), states as a JSON array (5),
-    // further labels as an object (6).
+    case .keyLabels: "SELECT queue, label FROM keys"
+    case .setKeyLabel:
+      "INSERT INTO keys (queue, label) VALUES (?, ?) ON CONFLICT (queue) DO UPDATE SET label = excluded.label"
+    case .dropKeyLabel: "DELETE FROM keys WHERE queue = ?"
+    // Of the jobs that have not ended; each state is a range of its own in the index.
+    case .setKeys:
+      """
+      UPDATE jobs INDEXED BY jobs_queue SET limit_key = \
+      (SELECT value FROM labels WHERE job_id = jobs.id AND key = ?) WHERE queue = ? AND state IN \(Self.live)
+      """
+    case .clearKeys:
+      "UPDATE jobs INDEXED BY jobs_queue SET limit_key = NULL WHERE queue = ? AND state IN \(Self.live)"
+    case .headOfLane:
+      """
+      SELECT id, priority FROM jobs INDEXED BY jobs_lane WHERE state = 'queued' AND limit_key IS NOT NULL \
+      AND queue = ? AND kind = ? AND limit_key = ? ORDER BY priority DESC, id LIMIT 1
+      """
+    case .setLane:
+      """
+      INSERT INTO lanes (queue, kind, key, priority, job_id) VALUES (?, ?, ?, ?, ?) \
+      ON CONFLICT (queue, kind, key) DO UPDATE SET priority = excluded.priority, job_id = excluded.job_id \
+      WHERE job_id <> excluded.job_id OR priority <> excluded.priority
+      """
+    case .dropLane: "DELETE FROM lanes WHERE queue = ? AND kind = ? AND key = ?"
+    case .dropLanes: "DELETE FROM lanes WHERE queue = ?"
+    case .keysInQueue:
+      """
+      SELECT DISTINCT kind, limit_key FROM jobs INDEXED BY jobs_lane WHERE state = 'queued' AND limit_key IS NOT NULL \
+      AND queue = ?
+      """
+    case .lanesInOrder:
+      """
+      SELECT job_id, priority, key FROM lanes INDEXED BY lanes_order WHERE queue = ? AND kind = ? \
+      ORDER BY priority DESC, job_id
+      """
+
+    case .listAll:
+      "SELECT id FROM jobs WHERE id < ? AND created_at >= ? AND created_at < ? ORDER BY id DESC LIMIT ?"
+    case .listState:
+      """
+      SELECT id FROM jobs INDEXED BY jobs_state WHERE id < ? AND state = ? AND created_at >= ? AND created_at < ? \
+      ORDER BY id DESC LIMIT ?
+      """
+    case .listQueue:
+      """
+      SELECT id FROM jobs INDEXED BY jobs_queue WHERE id < ? AND queue = ? AND state = ? AND created_at >= ? \
+      AND created_at < ? ORDER BY id DESC LIMIT ?
+      """
+    // By one label; what else is asked for is looked at on the way: further labels as an object (8), a range of
+    // names (9, 10).
     case .listLabel:
       """
-      SELECT l.job_id FROM labels l CROSS JOIN jobs j WHERE l.job_id < ? AND l.key = ? AND l.value = ? \
-      AND j.id = l.job_id AND (?4 IS NULL OR j.queue = ?4) AND (?5 IS NULL OR instr(?5, '"' || j.state || '"')) \
-      AND NOT EXISTS \
-      (SELECT 1 FROM json_each(?6) w WHERE NOT EXISTS \
+      SELECT l.job_id FROM labels l CROSS JOIN jobs j WHERE l.job_id < ?1 AND l.key = ?2 AND l.value = ?3 \
+      AND j.id = l.job_id AND \(Self.conditions(from: 4)) AND NOT EXISTS \
+      (SELECT 1 FROM json_each(?8) w WHERE NOT EXISTS \
       (SELECT 1 FROM labels m WHERE m.job_id = l.job_id AND m.key = w.key AND m.value = w.value)) \
-      ORDER BY l.job_id DESC LIMIT ?7
+      AND (?9 IS NULL OR EXISTS (SELECT 1 FROM specs s WHERE s.job_id = l.job_id AND s.name BETWEEN ?9 AND ?10)) \
+      ORDER BY l.job_id DESC LIMIT ?11
+      """
+    case .listName:
+      """
+      SELECT s.job_id FROM specs s INDEXED BY specs_name CROSS JOIN jobs j WHERE s.job_id < ?1 AND s.name = ?2 \
+      AND j.id = s.job_id AND \(Self.conditions(from: 3)) ORDER BY s.job_id DESC LIMIT ?7
+      """
+    // In the order of the names: whoever asks sorts.
+    case .listNames:
+      """
+      SELECT s.job_id FROM specs s INDEXED BY specs_name CROSS JOIN jobs j WHERE s.job_id < ?1 \
+      AND s.name BETWEEN ?2 AND ?3 AND j.id = s.job_id AND \(Self.conditions(from: 4))
       """
 
     case .total:
       "SELECT sum(held + blocked + scheduled + queued + running + succeeded + failed + cancelled) FROM queues"
-    case .expired:
-      """
-      SELECT id FROM jobs INDEXED BY jobs_ended WHERE state = ? AND finished_at IS NOT NULL AND finished_at <= ? \
-      AND \(Self.isFree) ORDER BY finished_at LIMIT ?
-      """
     case .oldestEnded:
       """
-      SELECT id, finished_at FROM jobs INDEXED BY jobs_ended WHERE state = ? AND finished_at IS NOT NULL \
-      AND \(Self.isFree) ORDER BY finished_at LIMIT ?
+      SELECT id, finished_at FROM jobs INDEXED BY jobs_ended WHERE queue = ? AND state = ? \
+      AND finished_at IS NOT NULL AND finished_at <= ? AND \(Self.isFree) ORDER BY finished_at LIMIT ?
+      """
+    case .allEnded:
+      """
+      SELECT id, finished_at FROM jobs INDEXED BY jobs_ended WHERE queue = ? AND state = ? \
+      AND finished_at IS NOT NULL AND finished_at <= ?
       """
     case .freePages: "PRAGMA freelist_count"
     case .pages: "PRAGMA page_count"
     case .shrink: "PRAGMA incremental_vacuum(256)"
+
+    case .schedules: "SELECT \(Self.scheduleColumns) FROM schedules ORDER BY name"
+    case .schedule: "SELECT \(Self.scheduleColumns) FROM schedules WHERE name = ?"
+    case .scheduleCount: "SELECT count(*) FROM schedules"
+    // Not INSERT OR REPLACE, which would take the facts with the row.
+    case .putSchedule:
+      """
+      INSERT INTO schedules (\(Self.scheduleColumns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+      ON CONFLICT (name) DO UPDATE SET source = excluded.source, revision = excluded.revision, \
+      expression = excluded.expression, timezone = excluded.timezone, jitter = excluded.jitter, \
+      missed = excluded.missed, overlap = excluded.overlap, paused = excluded.paused, anchor = excluded.anchor, \
+      last_due = excluded.last_due, next_due = excluded.next_due, uid = excluded.uid, pid = excluded.pid, \
+      job = excluded.job
+      """
+    case .advanceSchedule:
+      "UPDATE schedules SET revision = ?, paused = ?, last_due = ?, next_due = ? WHERE name = ?"
+    case .removeSchedule: "DELETE FROM schedules WHERE name = ?"
+    case .nextScheduleRevision:
+      "UPDATE store SET schedule_revision = schedule_revision + 1 WHERE id = 1 RETURNING schedule_revision"
+    case .scheduleRuns:
+      "SELECT due, result, job_id, at FROM schedule_runs WHERE schedule = ? ORDER BY id DESC LIMIT ?"
+    case .findScheduleRun: "SELECT id FROM schedule_runs WHERE schedule = ? AND due = ?"
+    case .insertScheduleRun:
+      "INSERT INTO schedule_runs (schedule, due, result, job_id, at, open) VALUES (?, ?, ?, ?, ?, ?)"
+    case .openScheduleRuns:
+      "SELECT id, job_id FROM schedule_runs INDEXED BY schedule_runs_open WHERE schedule = ? AND open = 1 ORDER BY id"
+    case .closeScheduleRun: "UPDATE schedule_runs SET open = 0 WHERE id = ?"
+    case .closeScheduleRuns:
+      "UPDATE schedule_runs INDEXED BY schedule_runs_open SET open = 0 WHERE schedule = ? AND open = 1"
+    case .pruneScheduleRuns:
+      """
+      DELETE FROM schedule_runs WHERE schedule = ?1 AND open = 0 AND id <= \
+      (SELECT id FROM schedule_runs WHERE schedule = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)
+      """
     }
   }
 }

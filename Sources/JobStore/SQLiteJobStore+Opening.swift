@@ -11,9 +11,12 @@ extension SQLiteJobStore {
   ///   - directory: made 0700 with the parents that are missing. The database is `jobq.db` in it, 0600.
   ///   - bootID: of this boot of the machine, /proc/sys/kernel/random/boot_id. Where it is not the one that the
   ///     database knows, what waits for a delay goes by the wall clock from now on.
+  ///   - mostTold: how many jobs one transaction tells of the ends of those that they wait for; 0 leaves all of that to
+  ///     a later start.
   /// - Throws: `.refused` where the database may not be used, with its full path and what to do; nothing was
   ///   changed then. `.storage` where the disk is full or fails.
-  package static func open(directory: String, bootID: String = SQLiteJobStore.bootID()) async throws(StoreError)
+  package static func open(directory: String, bootID: String = SQLiteJobStore.bootID(), mostTold: Int = 1000)
+    async throws(StoreError)
     -> SQLiteJobStore
   {
     let signals = StoreSignals()
@@ -29,10 +32,10 @@ extension SQLiteJobStore {
           do throws(StoreError) {
             let directory = try StateDirectory(directory)
             let lock = try directory.lock()
-            let (writer, opened) = try openWriter(directory, bootID: bootID, signals)
+            let (writer, opened) = try openWriter(directory, bootID: bootID, mostTold: mostTold, signals)
             isAnswered = true
             continuation.resume(returning: .success(opened))
-            while let group = writes.takeAll() { writer.commit(group) }
+            while let group = writes.takeAll(within: writer.patience) { writer.commit(group) }
             writer.close()
             // The lock is let go last, with the writer's connection closed.
             _ = consume writer
@@ -83,7 +86,7 @@ extension SQLiteJobStore {
 
   // MARK: The writer
 
-  static func openWriter(_ directory: StateDirectory, bootID: String, _ signals: StoreSignals)
+  static func openWriter(_ directory: StateDirectory, bootID: String, mostTold: Int = 1000, _ signals: StoreSignals)
     throws(StoreError) -> (Writer, Opened)
   {
     let finding = try DatabaseFile(directory: directory).prepare()
@@ -97,7 +100,8 @@ extension SQLiteJobStore {
       try Schema.migrate(connection)
       let statements = Statements(connection)
       let run = try beginRun(connection, bootID: bootID)
-      let table = JobTable(statements, run: run, bootID: bootID)
+      let table = try JobTable(
+        statements, run: run, bootID: bootID, hooks: signals.hooks, mostTold: mostTold)
       let identity: String? = try statements[.identity].first { row throws(SQLiteError) in try row.read() }
       return (
         Writer(connection, table, signals),
@@ -131,8 +135,8 @@ extension SQLiteJobStore {
     }
   }
 
-  /// Notes this life of the daemon. After a reboot what waits for a delay goes by the wall clock: the time
-  /// since boot starts anew.
+  /// Notes this life of the daemon. After a reboot what waits for a delay, the end of a pause or a rate goes by the
+  /// wall clock: the time since boot starts anew.
   private static func beginRun(_ connection: Connection, bootID: String) throws(SQLiteError) -> Int64 {
     try connection.execute("BEGIN IMMEDIATE")
     do throws(SQLiteError) {
@@ -141,9 +145,12 @@ extension SQLiteJobStore {
         try connection.execute(
           """
           UPDATE jobs SET due_wall = run_at, due_boot = NULL
-          WHERE state IN ('held', 'blocked', 'scheduled') AND due_boot IS NOT NULL
+          WHERE state IN ('held', 'blocked', 'scheduled') AND due_boot IS NOT NULL;
+          UPDATE queues SET pause_boot = NULL, start_boot = NULL;
+          UPDATE store SET pause_boot = NULL;
           """)
       }
+      try connection.execute("UPDATE hook_deliveries SET due = 0 WHERE due > 0")
       try connection.prepare("INSERT INTO runs (boot_id) VALUES (?)").bind(bootID).run()
       let run = connection.lastInsertedRow
       // Those stay of which attempts were left: how they ended tells whether a death counts.

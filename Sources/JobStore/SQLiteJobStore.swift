@@ -7,8 +7,8 @@ import SQLite
 /// Calls hand their request over and wait; see `Writer` for how they are committed.
 package final class SQLiteJobStore: JobStore {
   package let identity: String
-  private let path: String
-  private let signals: StoreSignals
+  let path: String
+  let signals: StoreSignals
   private let writes: Inbox<WriteRequest>
   private let reads: Inbox<ReadRequest>
   private let readersEnded: Gate
@@ -54,7 +54,7 @@ package final class SQLiteJobStore: JobStore {
   // MARK: Asking the threads
 
   /// Does something in the next transaction, and waits until that has been committed.
-  private func write<Value: Sendable>(
+  func write<Value: Sendable>(
     isSynced: Bool = true, weight: Int = 1,
     _ body: @escaping @Sendable (_ table: JobTable, _ isSynced: Bool) throws -> Value
   ) async throws(StoreError) -> Value {
@@ -81,7 +81,7 @@ package final class SQLiteJobStore: JobStore {
   }
 
   /// Asks within one read transaction.
-  private func read<Value: Sendable>(_ body: @escaping @Sendable (JobReader) throws -> Value)
+  func read<Value: Sendable>(_ body: @escaping @Sendable (JobReader) throws -> Value)
     async throws(StoreError) -> Value
   {
     let result: Result<Value, StoreError> = await withCheckedContinuation { continuation in
@@ -153,15 +153,52 @@ extension SQLiteJobStore {
     try await write { table, _ in try table.remove(id, at: moment) }
   }
 
-  package func update(queue: String, _ patch: QueuePatch) async throws(StoreError) -> QueueInfo {
-    try await write { table, _ in try table.update(queue: queue, patch) }
+  package func edit(_ id: JobID, _ edit: JobEdit, at moment: Moment) async throws(StoreError) -> Job {
+    try await write { table, _ in try table.edit(id, edit, at: moment) }
   }
 
-  package func setPaused(_ paused: Bool) async throws(StoreError) {
-    try await write { table, _ in try table.setPaused(paused) }
+  package func graph(_ id: JobID, limit: Int) async throws(StoreError) -> JobGraph? {
+    try await read { try $0.graph(id, limit: limit) }
   }
 
-  package func claim(_ request: ClaimRequest, at moment: Moment) async throws(StoreError) -> [ClaimedAttempt] {
+  package func ids(_ filter: JobFilter) async throws(StoreError) -> [JobID] {
+    try await read { try $0.ids(filter, limit: filter.limit) }
+  }
+
+  package func ended(_ filter: EndedFilter) async throws(StoreError) -> [JobID] {
+    try await read { try $0.ended(filter) }
+  }
+
+  package func perform(
+    _ verb: BulkVerb, on ids: [JobID], in states: Set<JobState>, withDependents: Bool, at moment: Moment
+  ) async throws(StoreError) -> BulkStep {
+    try await write(weight: ids.count) { table, _ in
+      try table.perform(verb, on: ids, in: states, withDependents: withDependents, at: moment)
+    }
+  }
+
+  package func queues(of ids: [JobID]) async throws(StoreError) -> [JobID: String] {
+    try await read { try $0.queues(of: ids) }
+  }
+
+  package func update(queue: String, _ patch: QueuePatch, at moment: Moment) async throws(StoreError) -> QueueInfo {
+    try await write { table, _ in try table.update(queue: queue, patch, at: moment) }
+  }
+
+  package func setPause(_ pause: PauseRequest?, at moment: Moment) async throws(StoreError) {
+    try await write { table, _ in try table.setPause(pause, at: moment) }
+  }
+
+  package func countKeys(by labels: [String: String]) async throws(StoreError) {
+    // Alone in its transaction: it may be long.
+    try await write(weight: .max) { table, _ in try table.countKeys(by: labels) }
+  }
+
+  package func standing(of id: JobID) async throws(StoreError) -> JobStanding? {
+    try await read { try $0.standing(of: id) }
+  }
+
+  package func claim(_ request: ClaimRequest, at moment: Moment) async throws(StoreError) -> ClaimReport {
     try await write(isSynced: false) { table, isSynced in try table.claim(request, isSynced: isSynced, at: moment) }
   }
 

@@ -11,6 +11,12 @@ package struct StoreError: Error, Sendable, Hashable, CustomStringConvertible {
     case uniqueKeyTaken(JobID, by: JobID)
     case unknownDependency(JobID)
     case staleAttempt(JobID, Int)
+    /// An edit would give it more labels than are kept.
+    case tooManyLabels(JobID)
+    case noSuchSchedule(String)
+    /// There is one of that name, and it may not be changed so.
+    case scheduleTaken(String)
+    case tooManySchedules
     /// The disk is full, or a write or sync failed: nothing is acknowledged. It may be tried again.
     case storage(Storage)
     /// The database may not be used: another daemon has it, it is newer, damaged, or no database of jobq's.

@@ -20,6 +20,8 @@ final class StoreSignals: Sendable {
   private let damageFound = Mutex<StoreError?>(nil)
   private let observers = Mutex<[@Sendable ([JobChange]) -> Void]>([])
   private let closing = Atomic(false)
+  let hooks = WantedHooks()
+  let commits = CommitNotes()
 
   /// Damage that was met: from then on nothing is written.
   var damage: StoreError? { damageFound.withLock { $0 } }
@@ -58,6 +60,8 @@ final class Writer {
   /// A write or a sync failed, and what the kernel keeps of the WAL may not be what is on the disk: nothing is
   /// acknowledged until a checkpoint has brought all of it into the database, synced.
   private var mustRepair = false
+  /// The last transaction failed.
+  private var isFailing = false
 
   init(_ connection: Connection, _ table: JobTable, _ signals: StoreSignals) {
     self.connection = connection
@@ -68,16 +72,36 @@ final class Writer {
   }
 
   /// Does a group of requests, in order within each transaction, and tells each what became of it.
-  func commit(_ group: [WriteRequest]) {
+  func commit(_ requests: [WriteRequest]) {
+    let group = owesTelling ? requests + [Self.tellMore] : requests
     if let damage = signals.damage { return Self.fail(group, damage) }
     if mustRepair {
-      do { try repair() } catch { return Self.fail(group, note(error)) }
+      do { try repair() } catch {
+        isFailing = true
+        return Self.fail(group, note(error))
+      }
     }
     let deferred = transact(group.filter { !$0.isSynced }, .normal)
     let synced = deferred + group.filter(\.isSynced)
     _ = transact(synced.filter { $0.weight <= Self.heavy }, .full)
     for request in synced where request.weight > Self.heavy { _ = transact([request], .full) }
     checkpointIfDue()
+  }
+
+  /// How long to wait for requests before `commit` is called without any: not at all where ends are still to be told, a
+  /// second where that failed. Nil: for as long as there are none.
+  var patience: Duration? {
+    guard owesTelling, signals.damage == nil else { return nil }
+    return isFailing ? .seconds(1) : .zero
+  }
+
+  private var owesTelling: Bool { table.hasMoreToTell && table.mostTold > 0 }
+
+  /// The writer's own: to tell on of ends of which too many jobs had to be told at once.
+  private static let tellMore = WriteRequest(isSynced: true) { table, _ in
+    try table.tellMore()
+    return {}
+  } fail: { _ in
   }
 
   /// Marks the stop as clean, empties the WAL into the database and syncs it.
@@ -102,6 +126,7 @@ final class Writer {
     guard !requests.isEmpty else { return [] }
     var answers: [@Sendable () -> Void] = []
     var deferred: [WriteRequest] = []
+    let began = ContinuousClock.now
     do {
       try set(sync)
       try statements[.begin].run()
@@ -119,10 +144,13 @@ final class Writer {
       try statements[.commit].run()
     } catch {
       if !connection.isAutocommit { try? statements[.rollback].run() }
-      table.rollBack(to: 0)
+      table.rollBack()
+      isFailing = true
       Self.fail(requests, note(error))
       return []
     }
+    isFailing = false
+    signals.commits.note(requests: requests.count, took: .now - began, isSynced: sync == .full)
     signals.tell(table.takeChanges())
     for answer in answers { answer() }
     return deferred

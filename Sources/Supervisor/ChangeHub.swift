@@ -18,7 +18,6 @@ package final class ChangeHub: Sendable {
     var readers: [UInt64: CheckedContinuation<Void, Never>] = [:]
     var watches: [JobID: [UInt64: JobWatch]] = [:]
     var tickets: UInt64 = 0
-    var committed = 0
 
     var oldest: UInt64 { next - UInt64(ring.count) }
 
@@ -44,7 +43,6 @@ package final class ChangeHub: Sendable {
   package func publish(_ changes: [JobChange]) {
     scheduler(changes)
     let (readers, watches) = state.withLock { state in
-      state.committed += 1
       state.next += UInt64(changes.count)
       state.ring.append(contentsOf: changes)
       if state.ring.count > Self.capacity { state.ring.removeFirst(state.ring.count - Self.capacity) }
@@ -72,7 +70,6 @@ package final class ChangeHub: Sendable {
   }
 
   package var isClosed: Bool { state.withLock(\.isClosed) }
-  package var commits: Int { state.withLock(\.committed) }
 
   // MARK: One job
 

@@ -8,13 +8,21 @@ package struct SupervisorConfiguration: Sendable, Hashable {
   /// How long a stop lets running attempts go on before it ends them.
   package var shutdownGrace: TimeSpan
   package var defaults = JobDefaults()
+  /// The file that this was read from, for what tells a person where to change it; nil where there is none.
+  package var file: String?
   /// Limits of queues from the configuration file: they win over what was set live.
-  package var queueLimits: [String: Int] = [:]
+  package var queueLimits: [String: QueueLimits] = [:]
   package var retention = RetentionPolicy()
+  /// The schedules of the configuration file.
+  package var schedules: [TimedSchedule] = []
   /// How long the logs of ended jobs stay; nil as long as their jobs.
   package var logRetention: TimeSpan? = .days(7)
+  /// The same for queues with a rule of their own.
+  package var queueLogRetention: [String: TimeSpan?] = [:]
   /// Bytes of output that are kept of each stream of an attempt.
   package var logMax = 16 << 20
+  /// Who is told of the ends of jobs.
+  package var hooks = Hooks()
 
   package init(workers: Int, shutdownGrace: TimeSpan) {
     self.workers = workers

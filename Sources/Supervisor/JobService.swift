@@ -17,20 +17,34 @@ package struct JobService: Sendable {
     started = supervisor.time.now()
   }
 
-  private var store: any JobStore { supervisor.store }
-  private var now: Moment { supervisor.time.now() }
+  var store: any JobStore { supervisor.store }
+  var now: Moment { supervisor.time.now() }
 
   // MARK: Jobs
 
   /// Adds the jobs, all or none, and answers in their order.
   package func enqueue(_ requests: [JobRequest], by submitter: Submitter?) async throws(Problem) -> [Enqueued] {
     let specs = try await accepted(requests, by: submitter)
-    return try await asking { store throws(StoreError) in try await store.enqueue(specs, at: now) }
+    let graph: RequestGraph?
+    do throws(RequestGraph.Flaw) {
+      graph = try RequestGraph(requests)
+    } catch {
+      var problem = Problem(error.value)
+      problem.line = error.index + 1
+      throw problem
+    }
+    guard let graph else {
+      return try await asking { store throws(StoreError) in try await store.enqueue(specs, at: now) }
+    }
+    let sorted = graph.sorted(specs)
+    let answers = try await asking { store throws(StoreError) in try await store.enqueue(sorted, at: now) }
+    return zip(graph.order, answers).sorted { $0.0 < $1.0 }.map(\.1)
   }
 
   /// Adds one job and answers with it, as the submitter may see it and as the commit left it.
   package func enqueueOne(_ request: JobRequest, by submitter: Submitter?) async throws(Problem) -> EnqueuedJob {
     let spec = try await accepted([request], by: submitter)[0]
+    do throws(RequestGraph.Flaw) { _ = try RequestGraph([request]) } catch { throw Problem(error.value) }
     var added = try await asking { store throws(StoreError) in try await store.enqueueOne(spec, at: now) }
     added.job = added.job.visible(to: submitter?.uid)
     return added
@@ -56,7 +70,7 @@ package struct JobService: Sendable {
 
   /// A directory that is there but that jobs cannot enter is a mistake that the person at the prompt can mend:
   /// said now, not at the start.
-  private func refuseClosedDirectories(_ specs: [JobSpec]) async throws(Problem) {
+  func refuseClosedDirectories(_ specs: [JobSpec]) async throws(Problem) {
     let directories = Set(specs.compactMap(\.cwd))
     guard !directories.isEmpty else { return }
     if let closed = await DirectoryAccess.firstClosed(of: directories) {
@@ -77,6 +91,13 @@ package struct JobService: Sendable {
     var page = try await asking { store throws(StoreError) in try await store.jobs(filter) }
     page.jobs = page.jobs.map { $0.visible(to: viewer) }
     return page
+  }
+
+  /// What a job waits for and what waits for it, at most `limit` jobs of each.
+  package func graph(_ id: JobID, limit: Int) async throws(Problem) -> JobGraph {
+    let graph = try await asking { store throws(StoreError) in try await store.graph(id, limit: limit) }
+    guard let graph else { throw .noSuchJob(id) }
+    return graph
   }
 
   package func cancel(_ id: JobID, viewer: UInt32?) async throws(Problem) -> Job {
@@ -134,60 +155,18 @@ package struct JobService: Sendable {
     }
   }
 
-  // MARK: Queues and the daemon
-
-  package func queues() async throws(Problem) -> [QueueInfo] {
-    let overview = try await asking { store throws(StoreError) in try await store.overview() }
-    return await inForce(overview.queues)
-  }
-
-  package func update(queue: String, _ patch: QueuePatch) async throws(Problem) -> QueueInfo {
-    guard Limits.isQueueName(queue) else {
-      throw Problem(InvalidValue("queue", "\"\(queue.printable)\" cannot be a queue's name"))
-    }
-    do throws(InvalidValue) { try patch.check() } catch { throw Problem(error) }
-    if patch.concurrency != nil, await supervisor.configuration.queueLimits[queue] != nil {
-      throw Problem(
-        .wrongState,
-        "the configuration file sets the concurrency of \"\(queue)\", and it wins; change it there and reload jobqd")
-    }
-    let info = try await asking { store throws(StoreError) in try await store.update(queue: queue, patch) }
-    if let limit = patch.concurrency { await supervisor.setLive(limit: limit, of: queue) }
-    if patch.paused == false { await supervisor.loosened() }
-    return await inForce([info])[0]
-  }
-
-  /// The limits of the configuration file win over those in the store.
-  private func inForce(_ queues: [QueueInfo]) async -> [QueueInfo] {
-    let limits = await supervisor.configuration.queueLimits
-    return queues.map { queue in
-      var queue = queue
-      queue.concurrency = limits[queue.name] ?? queue.concurrency
-      return queue
-    }
-  }
+  // MARK: The daemon
 
   package func status() async throws(Problem) -> DaemonStatus {
     let overview = try await asking { store throws(StoreError) in try await store.overview() }
     let trouble = await supervisor.storageTrouble
     return DaemonStatus(
       version: JobQVersion.current, pid: pid, uptimeSeconds: Double(now.boot - started.boot) / 1000,
-      draining: await supervisor.isDraining, paused: overview.paused,
+      draining: await supervisor.isDraining, pause: overview.pause,
       workers: .init(busy: await supervisor.busy, limit: await supervisor.workerLimit), counts: overview.counts,
       queues: await inForce(overview.queues),
       storage: .init(state: trouble == nil ? "ok" : "failing", error: trouble?.message),
       containment: supervisor.runner.containment.rawValue, unkillable: await supervisor.unkillable.sorted())
-  }
-
-  /// Pauses all queues.
-  package func pause() async throws(Problem) {
-    try await asking { _ throws(StoreError) in try await supervisor.setPaused(true) }
-  }
-
-  /// Takes the pause of all queues, and a drain, back.
-  package func resume() async throws(Problem) {
-    try await asking { _ throws(StoreError) in try await supervisor.setPaused(false) }
-    await supervisor.resume()
   }
 
   /// Refuses enqueues and claims nothing until `resume` or a restart.
@@ -206,9 +185,16 @@ package struct JobService: Sendable {
   /// Counters since the start, for `GET /metrics`.
   package func counters() async -> ServiceCounters {
     var counters = await supervisor.counters
-    counters.commits = supervisor.hub.commits
+    counters.hooks = await supervisor.hooks.counters
     return counters
   }
+
+  /// What the store has done since the start, for `GET /metrics`.
+  package func statistics() async throws(Problem) -> StoreStatistics {
+    try await asking { store throws(StoreError) in try await store.statistics() }
+  }
+
+  package var startedAt: Timestamp { started.wall }
 
   // MARK: Streams
 
@@ -236,7 +222,7 @@ package struct JobService: Sendable {
   // MARK: Errors
 
   /// Asks the store, and says its refusals in the words of the API.
-  private func asking<Value>(_ question: (any JobStore) async throws(StoreError) -> Value) async throws(Problem)
+  func asking<Value>(_ question: (any JobStore) async throws(StoreError) -> Value) async throws(Problem)
     -> Value
   {
     do throws(StoreError) {
@@ -254,17 +240,12 @@ extension Problem {
     switch error.code {
     case .noSuchJob: self.init(.notFound, error.message)
     case .wrongState, .hasDependents, .uniqueKeyTaken, .staleAttempt: self.init(.wrongState, error.message)
+    case .tooManyLabels: self.init(.invalidValue, error.message, field: "labels")
+    case .noSuchSchedule: self.init(.notFound, error.message)
+    case .scheduleTaken, .tooManySchedules: self.init(.wrongState, error.message)
     case .unknownDependency: self.init(.invalidValue, error.message, field: "after")
     case .storage: self.init(.storage, error.message)
     case .refused, .closed: self.init(.notReady, error.message)
     }
   }
-}
-
-package struct ServiceCounters: Sendable {
-  package var enqueued = 0
-  package var attemptsByOutcome: [Outcome: Int] = [:]
-  package var commits = 0
-
-  package init() {}
 }

@@ -12,7 +12,7 @@ package struct SchedulerCore: Sendable {
     /// The store committed these changes.
     case changed([JobChange])
     /// The answer to `Action.claim`.
-    case claimed([ClaimedAttempt])
+    case claimed(ClaimReport)
     case claimFailed
     /// The answer to `Action.promote`.
     case promoted(DueReport)
@@ -21,9 +21,9 @@ package struct SchedulerCore: Sendable {
     case alarm
     /// A worker's own last step: its attempt is recorded and its processes are gone.
     case ended(JobID, attempt: Int)
-    /// Something that held jobs back has gone: a pause, a limit, a failing disk.
+    /// Something that held jobs back has gone, or got an end: a pause, a limit, a failing disk.
     case loosened
-    case limits(workers: Int, queues: [String: Int])
+    case limits(workers: Int, queues: [String: QueueLimits])
     /// The store is asked to pause all queues, or to let them go on.
     case pauseAsked
     /// It has answered; nil where it could not.
@@ -49,7 +49,19 @@ package struct SchedulerCore: Sendable {
   package struct Running: Sendable, Hashable {
     package var attempt: Int
     package var queue: String
+    /// By one of which its queue may be limited, now or later.
+    package var labels: [String: String]
     package var cancelling: Bool
+  }
+
+  /// When each thing that is waited for comes, as the store last said.
+  private struct Alarms: Hashable {
+    var wall: Timestamp?
+    var boot: Int64?
+    /// The first start that a rate holds back, by the time since boot.
+    var start: Int64?
+
+    var action: Action { .arm(wall: wall, boot: [boot, start].compactMap { $0 }.min()) }
   }
 
   /// A question to the store: at most one of a kind is under way; what comes meanwhile is remembered, not asked twice.
@@ -59,17 +71,19 @@ package struct SchedulerCore: Sendable {
   package private(set) var isDraining = false
   package private(set) var isStopping = false
   package private(set) var workers: Int
-  private var queueLimits: [String: Int]
+  /// In force, of each queue that has any.
+  package private(set) var queueLimits: [String: QueueLimits]
   private var claiming = Question.idle
   private var promoting = Question.idle
   private var lastRequest: ClaimRequest?
+  private var alarms = Alarms()
   /// False once a claim came back with less than it asked for: no more than the limits let through is waiting.
   private var mayHaveWork = true
   private var pause = PauseKnowledge()
   /// Cancels of jobs that a claim under way may be taking just now.
   private var cancelsDuringClaim: Set<JobID> = []
 
-  package init(workers: Int, queueLimits: [String: Int] = [:]) {
+  package init(workers: Int, queueLimits: [String: QueueLimits] = [:]) {
     self.workers = workers
     self.queueLimits = queueLimits
   }
@@ -78,7 +92,7 @@ package struct SchedulerCore: Sendable {
     var actions: [Action] = []
     switch event {
     case .changed(let changes): note(changes, &actions)
-    case .claimed(let attempts): start(attempts, &actions)
+    case .claimed(let report): start(report, &actions)
     case .claimFailed:
       // Whoever sees the storage answer again says `loosened`.
       claiming = .idle
@@ -87,20 +101,28 @@ package struct SchedulerCore: Sendable {
     case .promoted(let report):
       let stale = promoting == .askedAndStale
       promoting = .idle
-      actions.append(.arm(wall: report.nextWall, boot: report.nextBoot))
+      alarms.wall = report.nextWall
+      alarms.boot = report.nextBoot
+      actions.append(alarms.action)
+      if report.resumed { wake() }
       if stale { promote(&actions) }
     case .promoteFailed: promoting = .idle
     case .alarm:
       pause.forget()
       promote(&actions)
+      // Whether it was this that came the store knows: it tells anew what is still to come.
+      if alarms.start != nil {
+        alarms.start = nil
+        wake()
+      }
     case .ended(let id, let attempt): end(id, attempt, &actions)
     case .loosened:
-      loosened()
+      wake()
       promote(&actions)
     case .limits(let workers, let queues):
       self.workers = workers
       queueLimits = queues
-      loosened()
+      wake()
     case .pauseAsked: pause.asked()
     case .pauseAnswered(let isPaused): pause.answered(isPaused)
     case .drain:
@@ -108,7 +130,7 @@ package struct SchedulerCore: Sendable {
       if running.isEmpty, claiming == .idle { actions.append(.idle) }
     case .resume:
       isDraining = false
-      loosened()
+      wake()
     case .stop:
       isStopping = true
       if running.isEmpty, claiming == .idle { actions.append(.idle) }
@@ -121,7 +143,7 @@ package struct SchedulerCore: Sendable {
     var rearm = false
     for change in changes {
       switch change.to {
-      case .queued?: mayHaveWork = true
+      case .queued?: wake()
       case .scheduled?: rearm = true
       case .running? where change.cancelling:
         if let attempt = running[change.id]?.attempt {
@@ -133,18 +155,18 @@ package struct SchedulerCore: Sendable {
       default: break
       }
     }
-    if claiming == .asked, mayHaveWork { claiming = .askedAndStale }
     if rearm { promote(&actions) }
   }
 
-  /// What held jobs back has gone, perhaps after a claim under way met it: then that one's answer is stale.
-  private mutating func loosened() {
+  /// There may be something to claim that a claim under way did not see.
+  private mutating func wake() {
     pause.forget()
     mayHaveWork = true
     if claiming == .asked { claiming = .askedAndStale }
   }
 
-  private mutating func start(_ attempts: [ClaimedAttempt], _ actions: inout [Action]) {
+  private mutating func start(_ report: ClaimReport, _ actions: inout [Action]) {
+    let attempts = report.attempts
     let asked = lastRequest?.limit ?? 0
     // Work that came while the store was choosing may not be in its choice.
     mayHaveWork = claiming == .askedAndStale || attempts.count >= asked
@@ -152,11 +174,16 @@ package struct SchedulerCore: Sendable {
     lastRequest = nil
     for attempt in attempts {
       let cancelled = cancelsDuringClaim.contains(attempt.id)
-      running[attempt.id] = Running(attempt: attempt.attempt, queue: attempt.spec.queue, cancelling: cancelled)
+      running[attempt.id] = Running(
+        attempt: attempt.attempt, queue: attempt.spec.queue, labels: attempt.spec.labels, cancelling: cancelled)
       actions.append(.start(attempt))
       if cancelled { actions.append(.cancel(attempt.id, attempt: attempt.attempt)) }
     }
     cancelsDuringClaim.removeAll()
+    if alarms.start != report.nextStart {
+      alarms.start = report.nextStart
+      actions.append(alarms.action)
+    }
     if running.isEmpty, isDraining || isStopping { actions.append(.idle) }
   }
 
@@ -165,7 +192,7 @@ package struct SchedulerCore: Sendable {
     guard let ended = running[id], ended.attempt == attempt else { return }
     running[id] = nil
     // A queue at its limit may have held work back that the last claim could not see.
-    if queueLimits[ended.queue] != nil { mayHaveWork = true }
+    if queueLimits[ended.queue] != nil { wake() }
     if running.isEmpty, claiming == .idle, isDraining || isStopping { actions.append(.idle) }
   }
 
@@ -182,22 +209,23 @@ package struct SchedulerCore: Sendable {
 
   private mutating func claim(_ actions: inout [Action]) {
     guard mayHaveWork, claiming == .idle, !isDraining, !isStopping, !pause.isCertain else { return }
-    let free = workers - running.count
+    let free = workers - busy
     guard free > 0 else { return }
-    let request = ClaimRequest(limit: free, room: room)
+    let request = ClaimRequest(limit: free, rooms: rooms)
     claiming = .asked
     lastRequest = request
     mayHaveWork = false
     actions.append(.claim(request))
   }
 
-  /// How many more each limited queue may start.
-  private var room: [String: Int] {
+  /// What takes one of `workers`. Queues and keys are bounded by all that runs.
+  package var busy: Int { running.count }
+
+  /// What each limited queue may start beside what runs.
+  private var rooms: [String: QueueRoom] {
     guard !queueLimits.isEmpty else { return [:] }
-    var room = queueLimits
-    for job in running.values {
-      if let left = room[job.queue] { room[job.queue] = max(0, left - 1) }
-    }
-    return room
+    var rooms = queueLimits.mapValues(QueueRoom.init)
+    for job in running.values { rooms[job.queue]?.take(job.labels) }
+    return rooms
   }
 }

@@ -16,7 +16,7 @@ package actor Supervisor {
     var isCancelledByPerson = false
   }
 
-  private enum Phase { case starting, running, stopping, ending, stopped }
+  enum Phase { case starting, running, stopping, ending, stopped }
 
   nonisolated let store: any JobStore
   nonisolated let runner: ProcessRunner
@@ -24,23 +24,28 @@ package actor Supervisor {
   nonisolated let hub: ChangeHub
   nonisolated let runAs: RunAs
   nonisolated let logger: Logger
-  private let random: @Sendable () -> Double
+  nonisolated let hooks: HookPool
+  /// Reads the rules of a time zone.
+  nonisolated let zones: ZoneLookup
+  nonisolated let random: @Sendable () -> Double
 
-  private(set) var configuration: SupervisorConfiguration
+  var configuration: SupervisorConfiguration
   private(set) var counters = ServiceCounters()
-  private var core: SchedulerCore
-  private var phase = Phase.starting
+  private(set) var core: SchedulerCore
+  private(set) var phase = Phase.starting
   private var workers: [JobID: Worker] = [:]
   /// Every other task that this actor began: questions to the store, repair, pruning. Each takes itself out.
   private var chores: [UInt64: Task<Void, Never>] = [:]
   private var choreNumber: UInt64 = 0
-  /// Limits that were set live; the file's win over them.
-  private var liveLimits: [String: Int] = [:]
+  var settings = QueueSettings()
   private(set) var storageTrouble: StoreError?
   private var isRepairing = false
   private var waitingForStorage: [CheckedContinuation<Bool, Never>] = []
   private(set) var unkillable: Set<JobID> = []
   private var idleWaiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
+  var schedules = ScheduleBook()
+  /// What the core wants to be woken for.
+  private var coreAlarm: (wall: Timestamp?, boot: Int64?)
   private let inbox: AsyncStream<Input>
   private nonisolated let post: AsyncStream<Input>.Continuation
 
@@ -53,11 +58,14 @@ package actor Supervisor {
 
   /// - Parameters:
   ///   - epoch: drawn anew at each start; it marks event numbers.
+  ///   - zones: reads the rules of the time zones that schedules name.
   ///   - random: draws from 0..<1, for jitter.
   package init(
     store: any JobStore, runner: ProcessRunner, time: any TimeSource, configuration: SupervisorConfiguration,
     runAs: RunAs,
-    epoch: String, logger: Logger, random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
+    epoch: String, logger: Logger, hooks: HookSettings = HookSettings(),
+    zones: @escaping ZoneLookup = ZoneLookups.utc,
+    random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
   ) {
     self.store = store
     self.runner = runner
@@ -65,7 +73,10 @@ package actor Supervisor {
     self.configuration = configuration
     self.runAs = runAs
     self.logger = logger
+    self.zones = zones
     self.random = random
+    self.hooks = HookPool(
+      store: store, runner: runner, time: time, runAs: runAs, settings: hooks, logger: logger)
     core = SchedulerCore(workers: configuration.workers)
     let (inbox, post) = AsyncStream.makeStream(of: Input.self)
     self.inbox = inbox
@@ -81,6 +92,7 @@ package actor Supervisor {
   /// Ends what an earlier daemon left running, then records those attempts as interrupted. Only after this may
   /// `run` begin.
   package func recover() async throws(StoreError) {
+    await hooks.set(configuration.hooks)
     let leftovers = try await store.leftovers()
     let stuck = Set(
       await runner.endLeftovers(
@@ -98,22 +110,27 @@ package actor Supervisor {
       logger.notice("recording attempts that an earlier daemon left", metadata: ["attempts": "\(ended.count)"])
       try await store.interrupt(ended, at: time.now())
     }
-    for queue in try await store.overview().queues { liveLimits[queue.name] = queue.concurrency }
-    apply(.limits(workers: configuration.workers, queues: effectiveLimits))
+    try await adoptSettings()
+    try await synchroniseSchedules(configuration.schedules)
   }
 
   /// Handles what happens until `stop` has ended everything.
   package func run() async {
     if phase == .starting { phase = .running }
     apply(.loosened)
+    beginSchedules()
     keepPruning()
+    async let delivering: Void = hooks.run { await self.storageIsBack(after: $0) }
     for await input in inbox {
       switch input {
-      case .event(let event): apply(event)
+      case .event(let event):
+        apply(event)
+        if case .alarm = event { runDueSchedules() }
       case .unkillable(let id): if workers[id] != nil { unkillable.insert(id) }
       case .abandonedWait(let ticket): idleWaiters.removeValue(forKey: ticket)?.resume()
       }
     }
+    await delivering
   }
 
   /// Claims nothing more, lets running attempts go on for `shutdownGrace`, ends the rest, awaits every worker, and
@@ -121,17 +138,21 @@ package actor Supervisor {
   /// the grace at once.
   package func stop() async {
     guard phase != .stopped else { return }
-    guard phase != .stopping, phase != .ending else { return hurry() }
+    guard phase != .stopping, phase != .ending else { return await hurry() }
     phase = .stopping
     apply(.stop)
     do { try await store.noteStopping() } catch { logger.error("the stop could not be noted: \(error)") }
+    let graceEnd = ContinuousClock.now + configuration.shutdownGrace.duration
     if !workers.isEmpty {
       logger.notice(
         "waiting for running attempts",
         metadata: ["attempts": "\(workers.count)", "grace": "\(configuration.shutdownGrace)"])
       await idle(within: configuration.shutdownGrace)
     }
+    // Until here hooks were begun as jobs ended; those that run get what is left of the grace.
+    await hooks.finish(until: graceEnd)
     phase = .ending
+    async let hooksEnded: Void = hooks.end()
     runner.limitGrace(to: .seconds(10))
     for worker in workers.values { worker.task.cancel() }
     runner.abandonUnkillable()
@@ -139,18 +160,25 @@ package actor Supervisor {
     for chore in chores.values { chore.cancel() }
     // A chore that ends may have started a worker; it was born cancelled, since the phase is `ending`.
     while let task = chores.values.first ?? workers.values.first?.task { await task.value }
+    await hooksEnded
     phase = .stopped
     post.finish()
     hub.close()
   }
 
   /// Ends the grace of a stop that is under way.
-  package func hurry() { wakeIdleWaiters() }
+  package func hurry() async {
+    wakeIdleWaiters()
+    await hooks.hurry()
+  }
 
   // MARK: Events and actions
 
   func apply(_ event: SchedulerCore.Event) {
-    if case .changed(let changes) = event { count(changes) }
+    if case .changed(let changes) = event {
+      counters.note(changes)
+      tell(changes)
+    }
     for action in core.handle(event) { perform(action) }
   }
 
@@ -158,7 +186,9 @@ package actor Supervisor {
     switch action {
     case .claim(let request): chore { await $0.claim(request) }
     case .promote: chore { await $0.promote() }
-    case .arm(let wall, let boot): time.arm(wall: wall, boot: boot)
+    case .arm(let wall, let boot):
+      coreAlarm = (wall, boot)
+      rearm()
     case .start(let attempt): start(attempt)
     case .cancel(let id, let attempt):
       guard workers[id]?.attempt == attempt else { return }
@@ -167,6 +197,16 @@ package actor Supervisor {
     case .idle: wakeIdleWaiters()
     }
   }
+
+  /// One alarm serves the core's times and the schedules'.
+  func rearm() {
+    let due = takesDueTimes ? schedules.next : nil
+    let wall = if let core = coreAlarm.wall, let due { min(core, due) } else { coreAlarm.wall ?? due }
+    time.arm(wall: wall, boot: coreAlarm.boot)
+  }
+
+  /// Whether schedules are looked after: not before the start, in a drain, or in a stop.
+  var takesDueTimes: Bool { phase == .running && !core.isDraining }
 
   private func start(_ attempt: ClaimedAttempt) {
     let work = AttemptWork(
@@ -222,19 +262,12 @@ package actor Supervisor {
     }
   }
 
-  private func chore(_ body: @escaping @Sendable (Supervisor) async -> Void) {
+  func chore(_ body: @escaping @Sendable (Supervisor) async -> Void) {
     choreNumber += 1
     let number = choreNumber
     chores[number] = Task {
       await body(self)
       self.chores[number] = nil
-    }
-  }
-
-  private func count(_ changes: [JobChange]) {
-    for change in changes {
-      if change.from == nil { counters.enqueued += 1 }
-      if let outcome = change.outcome { counters.attemptsByOutcome[outcome, default: 0] += 1 }
     }
   }
 
@@ -256,32 +289,23 @@ package actor Supervisor {
   }
 
   var isDraining: Bool { core.isDraining }
-  var busy: Int { core.running.count }
+  var busy: Int { core.busy }
   var workerLimit: Int { core.workers }
 
-  func drain() { apply(.drain) }
+  func drain() {
+    apply(.drain)
+    rearm()
+  }
 
-  /// A pause or a limit has gone.
+  /// A pause or a limit has gone, or got an end.
   func loosened() { apply(.loosened) }
 
   func resume() {
+    let wasDraining = core.isDraining
     apply(.resume)
     apply(.loosened)
+    if wasDraining { beginSchedules() }
   }
-
-  func setLive(limit: Int?, of queue: String) {
-    liveLimits[queue] = limit
-    apply(.limits(workers: configuration.workers, queues: effectiveLimits))
-  }
-
-  /// Takes a reloaded configuration over, as a whole.
-  package func reconfigure(_ configuration: SupervisorConfiguration) {
-    self.configuration = configuration
-    apply(.limits(workers: configuration.workers, queues: effectiveLimits))
-    prune()
-  }
-
-  private var effectiveLimits: [String: Int] { liveLimits.merging(configuration.queueLimits) { $1 } }
 
   // MARK: Waiting until nothing runs
 
@@ -351,7 +375,9 @@ package actor Supervisor {
     storageTrouble = nil
     logger.notice("storage is back")
     resumeStorageWaiters(true)
+    adoptSettingsSoon()
     apply(.loosened)
+    loosenSchedules()
   }
 
   /// Waits until storage answers again. False where the daemon stops before.
@@ -365,42 +391,5 @@ package actor Supervisor {
     let waiters = waitingForStorage
     waitingForStorage = []
     for waiter in waiters { waiter.resume(returning: isBack) }
-  }
-
-  // MARK: Retention
-
-  /// How often retention is looked after, beside each start and reload.
-  private static let pruning = Duration.seconds(3600)
-
-  /// Removes what retention lets go, in small batches between which others get their turn.
-  private func prune() {
-    chore { await $0.pruneAll() }
-  }
-
-  /// Prunes now and every hour, until the stop.
-  private func keepPruning() {
-    chore { supervisor in
-      while !Task.isCancelled {
-        await supervisor.pruneAll()
-        try? await Task.sleep(for: Self.pruning)
-      }
-    }
-  }
-
-  private func pruneAll() async {
-    var more = true
-    while more, phase == .running, !Task.isCancelled {
-      do throws(StoreError) {
-        let report = try await store.prune(configuration.retention, at: time.now(), limit: 200)
-        await runner.logs.remove(report.removed)
-        more = report.more
-      } catch {
-        return storageFailed(error)
-      }
-    }
-    if let age = configuration.logRetention, phase == .running {
-      let cutoff = Timestamp(milliseconds: time.now().wall.milliseconds - age.milliseconds)
-      await runner.logs.removeOlder(than: cutoff, sparing: Set(core.running.keys))
-    }
   }
 }

@@ -59,9 +59,10 @@ package struct TimeZoneFile: Sendable {
     } catch {
       let cause = ((error as? CocoaError)?.underlying as? POSIXError)?.code
       let isMissing = cause == .ENOENT || cause == .ENOTDIR || cause == .EISDIR
+      let hint = isMissing ? "; the package tzdata brings the zones that there are" : ""
       let why = cause.map { String(cString: strerror($0.rawValue)) } ?? "\(error)"
       throw TimeZoneError(
-        isMissing ? .unknown : .unusable, "the time zone \"\(name)\" cannot be read from \(path): \(why)")
+        isMissing ? .unknown : .unusable, "the time zone \"\(name)\" cannot be read from \(path): \(why)\(hint)")
     }
     do throws(TZifError) {
       return try TimeZoneRules(name: name, tzif: Array(data))

@@ -92,7 +92,7 @@ import Testing
       (#"{"command":["a"],"hold":"yes"}"#, "hold", "true or false is expected"),
       (#"{"command":["a"],"labels":["x"]}"#, "labels", "an object is expected"),
       (#"{"command":["a"],"env":{"A":1}}"#, "env.A", "a string is expected"),
-      (#"{"command":["a"],"after":[1,2.5]}"#, "after[1]", "a whole number is expected"),
+      (#"{"command":["a"],"after":[1,2.5]}"#, "after[1]", "a job's number, or the ref of another line, is expected"),
       (
         #"{"command":["a"],"backoff":{"kind":"zigzag"}}"#, "backoff.kind",
         "\"zigzag\" is none of exponential, linear, fixed"

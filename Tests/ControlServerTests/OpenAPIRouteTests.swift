@@ -34,17 +34,37 @@ import Yams
       ("Attempt", Attempt.CodingKeys.allCases.map(\.rawValue)),
       ("Queue", QueueInfo.CodingKeys.allCases.map(\.rawValue)),
       ("QueuePatch", QueuePatch.CodingKeys.allCases.map(\.rawValue)),
+      ("KeyLimit", KeyLimit.CodingKeys.allCases.map(\.rawValue)),
+      ("PauseRequest", PauseRequest.CodingKeys.allCases.map(\.rawValue)),
+      ("JobEdit", JobEdit.CodingKeys.allCases.map(\.rawValue)),
+      ("BulkRequest", BulkRequest.CodingKeys.allCases.map(\.rawValue)),
+      ("BulkReport", BulkReport.CodingKeys.allCases.map(\.rawValue)),
+      ("JobGraph", JobGraph.CodingKeys.allCases.map(\.rawValue)),
+      ("GraphSide", JobGraph.Side.CodingKeys.allCases.map(\.rawValue)),
+      ("GraphNode", JobGraph.Node.CodingKeys.allCases.map(\.rawValue)),
+      ("PruneRequest", PruneRequest.CodingKeys.allCases.map(\.rawValue)),
+      ("PruneReceipt", PruneReceipt.CodingKeys.allCases.map(\.rawValue)),
+      ("ScheduleRequest", ScheduleRequest.CodingKeys.allCases.map(\.rawValue)),
+      ("Schedule", ScheduleInfo.CodingKeys.allCases.map(\.rawValue)),
+      ("ScheduleRun", ScheduleRun.CodingKeys.allCases.map(\.rawValue)),
     ] {
       let properties = try #require(schemas[name]?["properties"] as? [String: Any])
       #expect(Set(properties.keys) == Set(fields), "\(name)")
       // What a reply shows is always there; a request may leave all out.
       let required = schemas[name]?["required"] as? [String] ?? []
-      #expect(Set(required) == Set(["JobRequest", "QueuePatch"].contains(name) ? [] : fields), "\(name)")
+      let isRequest = [
+        "JobRequest", "QueuePatch", "PauseRequest", "JobEdit", "BulkRequest", "PruneRequest", "ScheduleRequest",
+      ].contains(name)
+      #expect(Set(required) == Set(isRequest ? [] : fields), "\(name)")
     }
     for (name, words) in [
       ("State", JobState.allCases.map(\.rawValue)), ("Outcome", Outcome.allCases.map(\.rawValue)),
+      ("MissedPolicy", MissedPolicy.allCases.map(\.rawValue)),
+      ("OverlapPolicy", OverlapPolicy.allCases.map(\.rawValue)),
     ] {
       #expect(schemas[name]?["enum"] as? [String] == words, "\(name)")
     }
+    let why = try #require(schemas["Why"]?["properties"] as? [String: [String: Any]])
+    #expect(why["reason"]?["enum"] as? [String] == Why.Reason.allCases.map(\.rawValue))
   }
 }

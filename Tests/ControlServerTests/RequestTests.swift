@@ -28,7 +28,7 @@ import Testing
     #expect(try match(.GET, "/v1/jobs/7") == #"/v1/jobs/{id} ["7"]"#)
     #expect(try match(.HEAD, "/v1/jobs/7") == #"/v1/jobs/{id} ["7"]"#)
     #expect(try match(.PATCH, "/v1/queues/mail") == #"/v1/queues/{name} ["mail"]"#)
-    #expect(try match(.PUT, "/v1/jobs/7") == #"405 ["GET", "HEAD", "DELETE"]"#)
+    #expect(try match(.PUT, "/v1/jobs/7") == #"405 ["GET", "HEAD", "PATCH", "DELETE"]"#)
     #expect(try match(.GET, "/v1/jobs/") == "404 []")
     #expect(try match(.GET, "/v1/jobs/7/") == "404 []")
     #expect(try match(.GET, "/v1") == "404 []")

@@ -20,7 +20,11 @@ struct BadInputTests {
       (["enqueue", "-p", "high", "true"], "high"), (["enqueue", "--delay", "soon", "true"], "soon"),
       (["wait", "abc"], "abc"), (["wait"], "ID"), (["list", "--state", "asleep"], "asleep"),
       (["enqueue", "--retry-on", "1,x", "true"], "1,x"), (["logs", "0"], "0"),
-      (["enqueue", "-l", "novalue", "true"], "novalue"),
+      (["enqueue", "-l", "novalue", "true"], "novalue"), (["queue", "set", "mail"], "--concurrency"),
+      (["queue", "set", "mail", "--rate", "0/m"], "0/m"), (["queue", "set", "mail", "--concurrency", "0"], "100000"),
+      (["queue", "set", "mail", "--per-key", "1"], "customer=1"),
+      (["queue", "set", "a/b", "--priority", "1"], "queue"),
+      (["pause", "--for", "0s"], "over 0"), (["pause", "--for", "soon"], "duration"), (["why"], "ID"),
     ])
   func usage(arguments: [String], word: String) async throws {
     let done = await (try Child(Programs.jobq, arguments, environment: ["PATH": "/usr/bin:/bin"])).wait()
@@ -39,6 +43,7 @@ struct BadInputTests {
     arguments: [
       ("workers: 0\n", "workers", 1), ("\nwrokers: 2\n", "wrokers", 2),
       ("queues:\n  mail: {concurrency: two}\n", "concurrency", 2),
+      ("queues:\n  mail:\n    rate: 0/m\n", "rate", 3), ("queues:\n  mail: {per_key: {concurrency: 1}}\n", "label", 2),
       ("defaults:\n  timeout: soon\n", "timeout", 2), ("workers: [1\n", "YAML", 2),
     ])
   func configuration(yaml: String, key: String, line: Int) async throws {
@@ -65,7 +70,7 @@ struct BadInputTests {
       let gone = try await daemon.enqueue("--cwd", "/no/such/directory", "true")
       #expect(try await daemon.jobq("wait", gone).status == 126)
       #expect((try await daemon.job(gone)["error"] as? String)?.contains("/no/such/directory") == true)
-      for verb in ["status", "logs", "wait", "cancel", "retry", "hold", "release", "remove"] {
+      for verb in ["status", "why", "logs", "wait", "cancel", "retry", "hold", "release", "remove"] {
         let done = try await daemon.jobq(verb, "4711")
         #expect(done.status == 1 && done.err.contains("4711"), "\(verb): \(done)")
       }

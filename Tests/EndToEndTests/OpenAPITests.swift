@@ -39,11 +39,50 @@ struct OpenAPITests {
     ("GET", "/v1/jobs/99999/log", nil, 404), ("GET", "/v1/jobs/{ended}/log?stream=stdout", nil, 409),
     ("GET", "/v1/jobs/{ended}/log?tail=-1", nil, 422), ("POST", "/v1/jobs/{ended}/retry", nil, 200),
     ("POST", "/v1/jobs/99999/retry", nil, 404), ("POST", "/v1/jobs/{scheduled}/retry", nil, 409),
+    ("PATCH", "/v1/jobs/{scheduled}", #"{"priority":5,"name":null,"labels":{"a":null}}"#, 200),
+    ("PATCH", "/v1/jobs/{scheduled}", #"{"priority":5000}"#, 422), ("PATCH", "/v1/jobs/{scheduled}", "{}", 422),
+    ("PATCH", "/v1/jobs/{running}", #"{"priority":5}"#, 409), ("PATCH", "/v1/jobs/99999", #"{"priority":5}"#, 404),
+    ("PATCH", "/v1/jobs/{scheduled}", "{", 400),
+    ("POST", "/v1/bulk/hold", #"{"labels":{"a":"b"},"name":"x*","dry_run":true}"#, 200),
+    ("POST", "/v1/bulk/remove", #"{"state":["running"]}"#, 200), ("POST", "/v1/bulk/cancel", "{}", 422),
+    ("POST", "/v1/bulk/burn", #"{"queue":"mail"}"#, 404), ("POST", "/v1/bulk/hold", "[", 400),
+    ("GET", "/v1/jobs/{depended}/graph", nil, 200), ("GET", "/v1/jobs/99999/graph", nil, 404),
+    ("GET", "/v1/jobs/{depended}/graph?limit=1001", nil, 422), ("POST", "/v1/prune", "{}", 200),
+    ("POST", "/v1/prune", #"{"state":["running"]}"#, 422),
+    ("POST", "/v1/prune", #"{"queue":"none","older_than_seconds":5,"keep":1,"logs_only":true}"#, 200),
+    ("POST", "/v1/prune", "x", 400),
     ("DELETE", "/v1/jobs/{scheduled}", nil, 204), ("DELETE", "/v1/jobs/{scheduled}", nil, 404),
     ("DELETE", "/v1/jobs/{depended}", nil, 409), ("GET", "/v1/queues", nil, 200),
     ("PATCH", "/v1/queues/mail", #"{"paused":true,"concurrency":3}"#, 200), ("PATCH", "/v1/queues/mail", #"{"#, 400),
+    ("PATCH", "/v1/queues/mail", #"{"rate":"30/m","per_key":{"label":"c","concurrency":1},"priority":5}"#, 200),
+    ("PATCH", "/v1/queues/mail", #"{"paused":true,"reason":"why","for_seconds":60}"#, 200),
+    ("PATCH", "/v1/queues/mail", #"{"rate":null,"per_key":null,"priority":null}"#, 200),
+    ("PATCH", "/v1/queues/mail", #"{"rate":"0/m"}"#, 422), ("PATCH", "/v1/queues/mail", #"{"rate":30}"#, 422),
+    ("PATCH", "/v1/queues/mail", #"{"per_key":{"concurrency":1}}"#, 422),
+    ("PATCH", "/v1/queues/mail", #"{"reason":"why"}"#, 422), ("GET", "/v1/queues/mail", nil, 200),
+    ("GET", "/v1/queues/none", nil, 404), ("GET", "/v1/jobs/{running}/why", nil, 200),
+    ("GET", "/v1/jobs/{ended}/why", nil, 200), ("GET", "/v1/jobs/99999/why", nil, 404),
     ("PATCH", "/v1/queues/fixed", #"{"concurrency":3}"#, 409), ("PATCH", "/v1/queues/mail", #"{"concurrency":0}"#, 422),
-    ("GET", "/v1/status", nil, 200), ("POST", "/v1/pause", nil, 200), ("POST", "/v1/resume", nil, 200),
+    ("GET", "/v1/schedules", nil, 200), ("GET", "/v1/schedules/file", nil, 200),
+    ("POST", "/v1/schedules", #"{"name":"tick","cron":"@every 1s","job":{"command":["true"],"env":{"A":"B"}}}"#, 201),
+    ("POST", "/v1/schedules", #"{"name":"tick","cron":"@every 1s","job":{"command":["true"]}}"#, 409),
+    ("POST", "/v1/schedules", #"{"name""#, 400), ("POST", "/v1/schedules", #"{"name":"x","cron":"@daily"}"#, 422),
+    ("POST", "/v1/schedules", #"{"name":"x","cron":"0 0 31 2 *","job":{"command":["true"]}}"#, 422),
+    ("PUT", "/v1/schedules/p", #"{"cron":"@daily","job":{"payload":{"to":1}},"paused":true}"#, 201),
+    ("PUT", "/v1/schedules/p", #"{"cron":"@daily","job":{"payload":1.5},"timezone":"UTC"}"#, 200),
+    ("PUT", "/v1/schedules/p", #"{"cron":"@daily","job":{"payload":1},"timezone":"Mars/Base"}"#, 422),
+    ("PUT", "/v1/schedules/file", #"{"cron":"@daily","job":{"command":["true"]}}"#, 409),
+    ("POST", "/v1/schedules/tick/run", nil, 201), ("POST", "/v1/schedules/none/run", nil, 404),
+    ("GET", "/v1/schedules/tick?runs=1000", nil, 200), ("GET", "/v1/schedules/tick?runs=1001", nil, 422),
+    ("GET", "/v1/schedules/none", nil, 404), ("POST", "/v1/schedules/tick/pause", nil, 200),
+    ("POST", "/v1/schedules/none/pause", nil, 404), ("POST", "/v1/schedules/tick/resume", nil, 200),
+    ("POST", "/v1/schedules/none/resume", nil, 404), ("DELETE", "/v1/schedules/tick", nil, 204),
+    ("DELETE", "/v1/schedules/tick", nil, 404), ("DELETE", "/v1/schedules/file", nil, 409),
+    ("GET", "/v1/schedules", nil, 200),
+    ("GET", "/v1/status", nil, 200), ("POST", "/v1/pause", nil, 200),
+    ("POST", "/v1/pause", #"{"reason":"why","for_seconds":60}"#, 200),
+    ("POST", "/v1/pause", #"{"for_seconds":0}"#, 422),
+    ("POST", "/v1/resume", nil, 200),
     ("GET", "/v1/events", nil, 200), ("GET", "/healthz", nil, 200), ("GET", "/metrics", nil, 200),
     ("POST", "/v1/drain", nil, 200),
     ("POST", "/v1/jobs", #"{"command":["true"]}"#, 503),
@@ -51,7 +90,13 @@ struct OpenAPITests {
 
   @Test("every operation answers as the file says, with a body that fits its schema")
   func operations() async throws {
-    try await TestDaemon.run(config: "workers: 2\nqueues: {fixed: {concurrency: 1}}\n") { daemon in
+    let config = """
+      workers: 2
+      queues: {fixed: {concurrency: 1}}
+      schedules: {file: {cron: "@yearly", command: ["true"], env: {A: B}}}
+
+      """
+    try await TestDaemon.run(config: config) { daemon in
       let jobs = [
         "{ended}": try await daemon.enqueue("-l", "a=b", "echo", "x"),
         "{held}": try await daemon.enqueue("--hold", "--unique", "held", "true"),

@@ -8,6 +8,7 @@ import Glibc
 final class TestDaemon: @unchecked Sendable {  // `child` is set by `start`, which a test calls from one task at a time.
   let directory: String
   private(set) var child: Child
+  private var notify: NotifySocket
   private let extra: [String: String]
   private let arguments: [String]
 
@@ -37,11 +38,11 @@ final class TestDaemon: @unchecked Sendable {  // `child` is set by `start`, whi
     self.directory = directory
     self.extra = extra
     self.arguments = arguments
-    child = try await Self.launch(directory, extra, arguments)
+    (child, notify) = try await Self.launch(directory, extra, arguments)
   }
 
   private static func launch(_ directory: String, _ extra: [String: String], _ arguments: [String]) async throws
-    -> Child
+    -> (Child, NotifySocket)
   {
     let notify = try NotifySocket(directory + "/notify-" + UUID().uuidString.prefix(8))
     var environment = ["PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": directory, "NOTIFY_SOCKET": notify.path]
@@ -56,7 +57,7 @@ final class TestDaemon: @unchecked Sendable {  // `child` is set by `start`, whi
       let finished = await child.wait()
       throw TestFault("jobqd did not get ready: \(finished.err)")
     }
-    return child
+    return (child, notify)
   }
 
   /// Runs jobq against this daemon.
@@ -99,7 +100,13 @@ final class TestDaemon: @unchecked Sendable {  // `child` is set by `start`, whi
   func crash() async throws {
     child.send(SIGKILL)
     _ = await child.wait()
-    child = try await Self.launch(directory, extra, arguments)
+    (child, notify) = try await Self.launch(directory, extra, arguments)
+  }
+
+  /// SIGHUP, until the daemon says that it is ready again, with the new configuration or the old one.
+  func reload() async throws {
+    child.send(SIGHUP)
+    guard await notify.waitForReady(child.pid) else { throw TestFault("jobqd did not say that it reloaded") }
   }
 
   /// SIGTERM and the daemon's exit code.
@@ -108,7 +115,7 @@ final class TestDaemon: @unchecked Sendable {  // `child` is set by `start`, whi
     return await child.wait()
   }
 
-  func restart() async throws { child = try await Self.launch(directory, extra, arguments) }
+  func restart() async throws { (child, notify) = try await Self.launch(directory, extra, arguments) }
 
   private func end() async {
     // A job that a test left behind is no reason to wait: cut the stop's grace short with a second signal.

@@ -70,10 +70,18 @@ enum HelpDump {
     try #require(try verbs().first { $0.name == verb }).arguments
   }
 
+  static func arguments(of verb: String, _ subverb: String) throws -> [Argument] {
+    let subverbs = try root().subcommands?.first { $0.commandName == verb }?.subcommands
+    return try #require(subverbs?.first { $0.commandName == subverb }?.arguments)
+  }
+
   static func verbs() throws -> [(name: String, arguments: [Argument])] {
+    try (root().subcommands ?? []).map { ($0.commandName, $0.arguments ?? []) }
+  }
+
+  private static func root() throws -> Command {
     var text = ""
     do { _ = try JobQ.parseAsRoot(["--experimental-dump-help"]) } catch { text = JobQ.fullMessage(for: error) }
-    let root = try JSONDecoder().decode(Root.self, from: Data(text.utf8))
-    return (root.command.subcommands ?? []).map { ($0.commandName, $0.arguments ?? []) }
+    return try JSONDecoder().decode(Root.self, from: Data(text.utf8)).command
   }
 }

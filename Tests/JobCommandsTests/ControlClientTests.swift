@@ -28,7 +28,7 @@ struct ControlClientTests {
       #expect(try client.connect() == geteuid())
       #expect(try client.queues() == Array("1".utf8))
       #expect(try client.status() == Array("22".utf8))
-      try client.remove(JobID(7))
+      _ = try client.perform(.remove, on: JobID(7))
       server.finish()
     }
     #expect(server.requests == ["GET /v1/queues", "GET /v1/status", "DELETE /v1/jobs/7"])

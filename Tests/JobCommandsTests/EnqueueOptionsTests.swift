@@ -54,7 +54,7 @@ struct EnqueueOptionsTests {
     ).request(isOwnDaemon: true)
     #expect(rest.runAt == Timestamp(rfc3339: "2029-12-31T23:00:00Z"))
     #expect(rest.cwd == "/tmp" && rest.umask == "077" && rest.uniqueKey == "k")
-    #expect(rest.after == [JobID(1), JobID(2), JobID(3)] && rest.afterAny == [JobID(4)])
+    #expect(rest.after == [JobID(1), JobID(2), JobID(3)].map(JobReference.id) && rest.afterAny == [.id(JobID(4))])
     #expect(rest.splitOutput == true && rest.hold == true)
   }
 

@@ -40,6 +40,23 @@ struct JobBatchTests {
     #expect(large.isFull && large.body.count < 36 << 20)
   }
 
+  @Test("from the first line that has a ref or names one on, a batch is not full before the daemon's own bounds")
+  func refs() {
+    func batch(_ lines: String...) -> JobBatch {
+      var batch = JobBatch()
+      for line in lines { batch.add(Array(line.utf8)[...], number: 1, requestID: "r") }
+      return batch
+    }
+    #expect(batch(#"{"command":["a"]}"#, #"{"ref":"x"}"#).hasRefs)
+    #expect(batch(#"{"after":["x"]}"#).hasRefs && batch(#"{"after_any":[1,"x"]}"#).hasRefs)
+    #expect(!batch(#"{"name":"\"ref\"","after":[1,2]}"#, #"{"payload":{"ref":"x"}}"#, #"{"ref":null}"#, "{").hasRefs)
+    var graph = batch(#"{"ref":"x"}"#)
+    for number in 2...100_000 { graph.add(Array("{}".utf8)[...], number: number, requestID: "r") }
+    #expect(!graph.isFull && !graph.isTooLarge)
+    graph.add(Array("{}".utf8)[...], number: 100_001, requestID: "r")
+    #expect(graph.isTooLarge)
+  }
+
   @Test("lines are read whole however the blocks of the file cut them, and the last needs no end")
   func lines() throws {
     let seed = UInt64.random(in: 0..<1 << 32)

@@ -27,7 +27,7 @@ struct JobEndingTests {
     // One that a dependency or a person ended between two attempts keeps the earlier attempt's outcome.
     #expect(job(.cancelled, .failed, code: 3).exitStatus == 125)
     #expect(job(.cancelled).exitStatus == 125)
-    for state in JobState.live { #expect(job(state, .failed, code: 3).exitStatus == nil) }
+    for state in BulkVerb.cancel.states { #expect(job(state, .failed, code: 3).exitStatus == nil) }
   }
 
   @Test("what was not well is said in words")

@@ -40,7 +40,7 @@ struct ScheduleNextCommandTests {
       ),
       (
         ["* * * * *", "--timezone", "Mars/Base"],
-        "--timezone: the time zone \"Mars/Base\" cannot be read from /usr/share/zoneinfo/Mars/Base: No such file or directory"
+        "--timezone: the time zone \"Mars/Base\" cannot be read from /usr/share/zoneinfo/Mars/Base: No such file or directory; the package tzdata brings the zones that there are"
       ),
       (["* * * * *", "--count", "0"], "--count: 0 is out of range; 1 to 10000 is expected"),
       (["* * * * *", "--count", "10001"], "--count: 10001 is out of range; 1 to 10000 is expected"),

@@ -39,6 +39,27 @@ struct ValueTests {
     #expect(time.resolved(now: try #require(Timestamp(rfc3339: now))).rfc3339 == expected)
   }
 
+  @Test(
+    "the time of a selection is a moment, the last such time of day, or a duration ago",
+    arguments: [
+      ("12:00", "2026-06-01T09:00:00Z", "2026-05-31T10:00:00.000Z"),  // Berlin, summer: UTC+2
+      ("12:00", "2026-06-01T10:00:00Z", "2026-06-01T10:00:00.000Z"),
+      ("00:00", "2026-06-30T22:00:00.001Z", "2026-06-30T22:00:00.000Z"),
+      ("2026-01-01T00:00:00Z", "2026-06-01T00:00:00Z", "2026-01-01T00:00:00.000Z"),
+      ("2h30m", "2026-06-01T09:00:00Z", "2026-06-01T06:30:00.000Z"),
+      ("90", "2026-06-01T09:00:00Z", "2026-06-01T08:58:30.000Z"),
+    ])
+  func past(text: String, now: String, expected: String) throws {
+    setenv("TZ", "Europe/Berlin", 1)
+    defer {
+      unsetenv("TZ")
+      tzset()
+    }
+    let time = try #require(PastTime(text))
+    #expect(time.resolved(now: try #require(Timestamp(rfc3339: now))).rfc3339 == expected)
+    for text in ["", "-2h", "yesterday", "25:00"] { #expect(PastTime(text) == nil) }
+  }
+
   @Test("numbers, labels and states are read strictly")
   func words() throws {
     #expect(try Values.ids("42,43").all == [JobID(42), JobID(43)])

@@ -1,5 +1,6 @@
 import JobModel
 import JobStore
+import Logging
 import Supervisor
 import Testing
 
@@ -51,6 +52,11 @@ struct ConfigurationTests {
         default: {concurrency: 4}
         mail:
           concurrency: 2
+          rate: 30/m
+          priority: -5
+          per_key: {label: customer, concurrency: 1}
+          retention: {failed: 2d, logs: forever, max_jobs: 500}
+        bulk: {retention: {succeeded: forever}}
       retention: {succeeded: 1d, failed: forever, cancelled: 0, logs: 12h, max_jobs: unlimited}
       """)
     var expected = SupervisorConfiguration(workers: 4, shutdownGrace: .seconds(90))
@@ -60,9 +66,17 @@ struct ConfigurationTests {
     expected.defaults.retries = 3
     expected.defaults.backoff = Backoff(kind: .linear, base: .seconds(1), max: .minutes(2), jitter: 0.5)
     expected.logMax = 64 << 10
-    expected.queueLimits = ["default": 4, "mail": 2]
+    expected.queueLimits = [
+      "default": QueueLimits(concurrency: 4),
+      "mail": QueueLimits(
+        concurrency: 2, rate: Rate("30/m"), perKey: KeyLimit(label: "customer", concurrency: 1), priority: -5),
+    ]
     expected.retention = RetentionPolicy(succeeded: .days(1), failed: nil, cancelled: .zero, maxJobs: nil)
+    expected.retention.queues["mail"] = RetentionPolicy(
+      succeeded: .days(1), failed: .days(2), cancelled: .zero, maxJobs: 500)
+    expected.retention.queues["bulk"] = RetentionPolicy(succeeded: nil, failed: nil, cancelled: .zero, maxJobs: nil)
     expected.logRetention = .hours(12)
+    expected.queueLogRetention = ["mail": nil]
     #expect(configuration.supervisor == expected)
     #expect(configuration.socket.path == "/run/jobq/other.sock")
     #expect(configuration.socket.mode == 0o666)
@@ -114,6 +128,10 @@ struct ConfigurationTests {
       (
         "queues: {.mail: {}}",
         "f:1: queues..mail: a queue's name (letters, digits and \". _ - : @\", not beginning with \".\" or \"-\") is expected"
+      ),
+      (
+        "queues: {a: {retention: {max_jobs: 0}}}",
+        "f:1: queues.a.retention.max_jobs: a whole number from 1 to 1000000000, or \"unlimited\" is expected, not \"0\""
       ),
       (
         "retention: {max_jobs: -1}",
@@ -191,36 +209,48 @@ struct ConfigurationTests {
     #expect(complaints(String(repeating: "{a: ", count: 500_000)).count == 1)
   }
 
-  @Test("keys whose feature is not in this version are checked, and then refused by name")
-  func notYet() {
-    let not = "not supported by jobqd \(JobQVersion.current)"
-    #expect(complaints("queues: {m: {rate: 30/m}}") == ["f:1: queues.m.rate: \(not)"])
-    #expect(
-      complaints("queues: {m: {rate: 30/x}}")
-        == ["f:1: queues.m.rate: a rate such as 30/m (per s, m, h or d) is expected, not \"30/x\""])
-    #expect(complaints("queues: {m: {per_key: {label: c, concurrency: 1}}}") == ["f:1: queues.m.per_key: \(not)"])
-    #expect(complaints("hooks: {failed: [/bin/page]}") == ["f:1: hooks: \(not)"])
-    #expect(complaints("schedules: {n: {cron: '@daily', command: [x]}}") == ["f:1: schedules: \(not)"])
-    #expect(
-      complaints("schedules: {n: {cron: '0 0 31 2 *', command: [x]}}").first?
-        .hasPrefix(
-          "f:1: schedules.n.cron: a cron expression such as \"15 3 * * *\" or @daily is expected, not \"0 0 31 2 *\": ")
-        == true)
-    #expect(
-      complaints("schedules: {n: {cron: '@daily', missed: yes}}") == [
-        "f:1: schedules.n.command: is missing",
-        "f:1: schedules.n.missed: \"skip\", \"once\" or \"all\" is expected, not \"yes\"",
-        "f:1: schedules: \(not)",
-      ])
+  @Test("the log's level is one of swift-log's")
+  func logLevel() throws {
+    #expect(try read("log_level: debug").logLevel == .debug)
+    #expect(try read("").logLevel == .info)
+    #expect(complaints("log_level: loud").first?.hasPrefix("f:1: log_level: \"trace\", \"debug\"") == true)
   }
 
-  @Test("a rate is a count for a second, minute, hour or day")
-  func rates() {
-    #expect(Rate("30/m")?.period == .minutes(1))
-    #expect(Rate("1/d")?.description == "1/d")
-    for bad in ["", "30", "0/m", "-1/m", "+1/m", "30/", "/m", "30/min", "30/m/s", "1000001/s", "3 /m", "30/2m"] {
-      #expect(Rate(bad) == nil, "\(bad)")
-    }
+  @Test("hooks are commands by outcome, and a queue's are said over them or taken away")
+  func hooks() throws {
+    let yaml = """
+      hooks: {failed: [/bin/page, someone], succeeded: [cheer]}
+      queues:
+        mail: {hooks: {failed: none, timed_out: [slow]}}
+        other: {concurrency: 1}
+      """
+    #expect(
+      try read(yaml).supervisor.hooks
+        == Hooks(
+          [.failed: ["/bin/page", "someone"], .succeeded: ["cheer"]],
+          queues: ["mail": [.failed: nil, .timedOut: ["slow"]]]))
+    let command = "a list of words that begins with the program"
+    #expect(complaints("hooks: {failed: page}") == ["f:1: hooks.failed: \(command) is expected, not \"page\""])
+    #expect(complaints("hooks: {failed: none}") == ["f:1: hooks.failed: \(command) is expected, not \"none\""])
+    #expect(
+      complaints("queues: {m: {hooks: {failed: []}}}")
+        == ["f:1: queues.m.hooks.failed: \(command), or \"none\" is expected, not an empty list"])
+    #expect(
+      complaints("hooks: {fails: [x]}") == ["f:1: hooks.fails: unknown key; did you mean \"failed\"?"])
+  }
+
+  @Test("a rate of nothing, a limit of nothing and a key without its label are refused")
+  func badLimits() {
+    let rate = "a rate from 1 up, such as 30/m (per s, m, h or d), is expected"
+    #expect(complaints("queues: {m: {rate: 0/m}}") == ["f:1: queues.m.rate: \(rate), not \"0/m\""])
+    #expect(complaints("queues: {m: {rate: 30/x}}") == ["f:1: queues.m.rate: \(rate), not \"30/x\""])
+    #expect(complaints("queues: {m: {per_key: {concurrency: 1}}}") == ["f:1: queues.m.per_key.label: is missing"])
+    #expect(complaints("queues: {m: {per_key: {label: c}}}") == ["f:1: queues.m.per_key.concurrency: is missing"])
+    #expect(
+      complaints("queues: {m: {concurrency: 0, priority: 1001}}") == [
+        "f:1: queues.m.priority: a whole number from -1000 to 1000 is expected, not \"1001\"",
+        "f:1: queues.m.concurrency: a whole number from 1 to 100000 is expected, not \"0\"",
+      ])
   }
 
   @Test("a size is in bytes, KiB, MiB or GiB, and never overflows")

@@ -53,7 +53,7 @@ struct LoggingTests {
     let scratch = try Scratch()
     let descriptor = open(scratch.path + "/log", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     defer { close(descriptor) }
-    let log = DaemonLog(style: .journal, descriptor: descriptor)
+    let log = DaemonLog(style: .journal, descriptor: descriptor, journal: scratch.path + "/none")
     var logger = log.logger("test")
     logger[metadataKey: "job"] = "1"
     for number in 0..<100 { logger.info("line \(number)") }
@@ -62,6 +62,60 @@ struct LoggingTests {
     log.sink.flush()
     let text = try String(contentsOfFile: scratch.path + "/log", encoding: .utf8)
     #expect(text == (0..<100).map { "<6>line \($0) job=1\n" }.joined() + "<3>last errno=5 job=2\n")
+  }
+
+  @Test("the journal gets each field by itself, and what it does not take goes to standard error")
+  func journal() throws {
+    let scratch = try Scratch()
+    let path = scratch.path + "/journal"
+    let socket = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
+    defer { close(socket) }
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+    let bound = withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(socket, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+      }
+    }
+    #expect(bound == 0)
+    let descriptor = open(scratch.path + "/log", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    defer { close(descriptor) }
+    let log = DaemonLog(style: .journal, descriptor: descriptor, journal: path)
+    let logger = log.logger("test")
+    logger.info("job failed", metadata: ["job": "42", "again-in": "a\nJOBQ_ID=7"])
+    let long = String(repeating: "x", count: 400_000)
+    logger.error("\(long)")
+    log.sink.flush()
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    let count = recv(socket, &buffer, buffer.count, Int32(MSG_DONTWAIT))
+    #expect(
+      String(decoding: buffer.prefix(max(count, 0)), as: UTF8.self) == #"""
+        MESSAGE=job failed again-in="a\\u{a}JOBQ_ID=7" job=42
+        PRIORITY=6
+        SYSLOG_IDENTIFIER=jobqd
+        JOBQ_AGAIN_IN=a\u{a}JOBQ_ID=7
+        JOBQ_ID=42
+
+        """#)
+    #expect(recv(socket, &buffer, buffer.count, Int32(MSG_DONTWAIT)) < 0)
+    #expect(try String(contentsOfFile: scratch.path + "/log", encoding: .utf8) == "<3>\(long)\n")
+  }
+
+  @Test("the level is that of all loggers, and may be changed while they are in use")
+  func level() throws {
+    let scratch = try Scratch()
+    let descriptor = open(scratch.path + "/log", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    defer { close(descriptor) }
+    let log = DaemonLog(style: .journal, descriptor: descriptor, journal: scratch.path + "/none")
+    let logger = log.logger("test")
+    logger.debug("one")
+    log.level = .debug
+    logger.debug("two")
+    log.level = .error
+    logger.notice("three")
+    log.sink.flush()
+    #expect(try String(contentsOfFile: scratch.path + "/log", encoding: .utf8) == "<7>two\n")
   }
 
   @Test("a reader that does not keep up holds nobody up: lines are dropped, and it is told how many")

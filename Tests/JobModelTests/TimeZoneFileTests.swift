@@ -47,10 +47,12 @@ struct TimeZoneFileTests {
   func refusals() {
     expect(
       "Europe/Atlantis", .unknown,
-      "the time zone \"Europe/Atlantis\" cannot be read from /usr/share/zoneinfo/Europe/Atlantis: No such file or directory"
+      "the time zone \"Europe/Atlantis\" cannot be read from /usr/share/zoneinfo/Europe/Atlantis: No such file or directory; the package tzdata brings the zones that there are"
     )
     expect(
-      "Europe", .unknown, "the time zone \"Europe\" cannot be read from /usr/share/zoneinfo/Europe: Is a directory")
+      "Europe", .unknown,
+      "the time zone \"Europe\" cannot be read from /usr/share/zoneinfo/Europe: Is a directory; the package tzdata brings the zones that there are"
+    )
     expect("zone.tab", .unusable, "/usr/share/zoneinfo/zone.tab is no usable time zone: it is not in the TZif format")
   }
 

@@ -66,6 +66,31 @@ import Testing
     await next.shutdown()
   }
 
+  @Test(
+    "A hook is no attempt of its job: it has a log and a mark of its own, and a dead daemon's is ended",
+    arguments: Mode.available)
+  func hooks(_ mode: Mode) async throws {
+    let stage = try Stage(mode)
+    let token = "614.\(stage.store.hashValue.magnitude % 1_000_000)"
+    let job = stage.script("echo job")
+    var hook = job
+    hook.kind = .hook
+    hook.command = ["sh", "-c", "cat; exec sleep \(token)"]
+    hook.stdin = Data("told\n".utf8)
+    hook.killGrace = .seconds(600)
+    let hung = await stage.begin(hook)
+    try await stage.expect(job, writes: "job\n")
+    let log = stage.runner.logs.reader(hook: hook.attempt, of: hook.id)
+    while await log.length < 5 { try await Task.sleep(for: .milliseconds(5)) }
+    #expect(String(decoding: try await log.read(from: 0, max: 99).bytes, as: UTF8.self) == "told\n")
+    let next = try Stage.next(after: stage)
+    #expect(await next.endLeftovers([]).isEmpty)
+    #expect(await hung.value?.signal == Int(SIGTERM))
+    #expect(EndTests.countProcesses(token) == 0 && stage.living.isEmpty)
+    await stage.close()
+    await next.shutdown()
+  }
+
   @Test("TERM comes first, and whoever acts on it within the grace is left to")
   func polite() async throws {
     let stage = try Stage(.session)

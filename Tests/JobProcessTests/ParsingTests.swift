@@ -32,7 +32,12 @@ import Testing
     let mark = ProcessMark(store: "a-b", key: key)
     #expect(mark.value == "a-b/12/3" && mark.cgroupName == "a-b.12.3")
     #expect(ProcessMark(value: mark.value) == mark && ProcessMark(cgroupName: mark.cgroupName) == mark)
-    for text in ["a/1", "a/1/2/3", "/1/2", "a/x/1", "a/0/1", "a/1/"] { #expect(ProcessMark(value: text) == nil) }
+    let hook = ProcessMark(store: "a-b", key: AttemptKey(id: JobID(12), attempt: 3, kind: .hook))
+    #expect(hook != mark && hook.value == "a-b/12/3/hook" && hook.cgroupName == "a-b.12.3.hook")
+    #expect(ProcessMark(value: hook.value) == hook && ProcessMark(cgroupName: hook.cgroupName) == hook)
+    for text in ["a/1", "a/1/2/3", "a/1/2/hook/hook", "a/1/hook", "/1/2", "a/x/1", "a/0/1", "a/1/"] {
+      #expect(ProcessMark(value: text) == nil)
+    }
     #expect(ProcessMark(environment: Array("XJOBQ_MARK=x/1/1\0JOBQ_MARK=a-b/12/3\0Z=1\0".utf8)) == mark)
     #expect(ProcessMark(environment: Array("A=1\0".utf8)) == nil)
   }

@@ -24,9 +24,9 @@ import Testing
         [.command(queue: "a"), .command(queue: "a"), .command(queue: "b"), .command(queue: "c"), .command(queue: "a")],
         at: .start
       ).map(\.id)
-      #expect(try await store.claim(ClaimRequest(limit: 0), at: .start).isEmpty)
+      #expect(try await store.claim(ClaimRequest(limit: 0), at: .start).attempts.isEmpty)
       _ = try await store.update(queue: "c", QueuePatch(paused: true))
-      let taken = try await store.claim(ClaimRequest(limit: 9, room: ["a": 1, "b": 0, "none": 4]), at: .start)
+      let taken = try await store.claim(ClaimRequest(limit: 9, room: ["a": 1, "b": 0, "none": 4]), at: .start).attempts
       #expect(taken.map(\.id) == [ids[0]])
       try await store.setPaused(true)
       #expect(try await store.claim(9).isEmpty)

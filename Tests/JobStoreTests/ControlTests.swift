@@ -176,18 +176,18 @@ import Testing
     try await withDirectory { directory in
       var store = try await engine.open(directory, "boot 1")
       let made = try await store.update(queue: "b", QueuePatch(concurrency: .some(3)))
-      #expect(made.concurrency == 3 && !made.paused)
-      #expect(try await store.update(queue: "b", QueuePatch(paused: true)).concurrency == 3)
+      #expect(made.limits.concurrency == 3 && !made.paused)
+      #expect(try await store.update(queue: "b", QueuePatch(paused: true)).limits.concurrency == 3)
       try await store.add(.command(queue: "a"))
       try await store.setPaused(true)
       await store.close()
       store = try await engine.open(directory, "boot 1")
       let overview = try await store.overview()
-      #expect(overview.paused)
+      #expect(overview.pause != nil)
       #expect(overview.queues.map(\.name) == ["a", "b"])
       #expect(overview.queues[0].counts[.queued] == 1)
-      #expect(overview.queues[1].paused && overview.queues[1].concurrency == 3)
-      #expect(try await store.update(queue: "b", QueuePatch(concurrency: .some(nil))).concurrency == nil)
+      #expect(overview.queues[1].paused && overview.queues[1].limits.concurrency == 3)
+      #expect(try await store.update(queue: "b", QueuePatch(concurrency: .some(nil))).limits.concurrency == nil)
       await store.close()
     }
   }

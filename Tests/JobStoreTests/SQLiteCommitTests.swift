@@ -50,7 +50,7 @@ private final class Bench {
 
   static func claim(_ limit: Int) -> Request {
     Request(name: "claim", isSynced: false) { table, isSynced in
-      try table.claim(ClaimRequest(limit: limit), isSynced: isSynced, at: .start).count
+      try table.claim(ClaimRequest(limit: limit), isSynced: isSynced, at: .start).attempts.count
     }
   }
 }

@@ -7,8 +7,8 @@ import Testing
 @Suite struct SQLitePlanTests {
   /// These read a whole table, or are not planned at all: the queues are few, and the others are no queries.
   private static let exempt: Set<Query> = [
-    .begin, .beginRead, .commit, .rollback, .savepoint, .release, .rollbackTo, .queues, .total, .freePages, .pages,
-    .shrink,
+    .begin, .beginRead, .commit, .rollback, .savepoint, .release, .rollbackTo, .queues, .keyLabels, .total, .freePages,
+    .pages, .shrink, .schedules, .scheduleCount,
   ]
 
   @Test("no statement scans a table or sorts: its cost does not grow with what is stored", arguments: Query.allCases)
@@ -22,11 +22,14 @@ import Testing
     if query == .queues || query == .total {
       #expect(steps == ["SCAN queues"])
     }
+    // All of them, in the order of their key.
+    if query == .schedules || query == .scheduleCount { #expect(steps == ["SCAN schedules"]) }
     guard !Self.exempt.contains(query) else { return }
     for step in steps {
       // The rows of a query's own JSON argument, and indices over what is ready only.
       let isSmall =
-        step.contains("VIRTUAL TABLE") || step == "SCAN queues USING INDEX queues_ready"
+        step.contains("VIRTUAL TABLE")
+        || ["queues_ready", "queues_pauses"].contains { step == "SCAN queues USING INDEX \($0)" }
         || step.hasPrefix("SCAN w")
       #expect(isSmall || !step.contains("SCAN"), "\(query): \(step)")
       #expect(!step.contains("TEMP B-TREE"), "\(query): \(step)")

@@ -74,8 +74,15 @@ extension JobStore {
 
   @discardableResult
   func claim(_ limit: Int = 1, at moment: Moment = .start) async throws -> [ClaimedAttempt] {
-    try await claim(ClaimRequest(limit: limit), at: moment)
+    try await claim(ClaimRequest(limit: limit), at: moment).attempts
   }
+
+  @discardableResult
+  func update(queue: String, _ patch: QueuePatch) async throws -> QueueInfo {
+    try await update(queue: queue, patch, at: .start)
+  }
+
+  func setPaused(_ paused: Bool) async throws { try await setPause(paused ? PauseRequest() : nil, at: .start) }
 
   /// Claims the one job that may run and ends its attempt.
   @discardableResult
@@ -86,6 +93,20 @@ extension JobStore {
     let attempt = try #require(try await claim(at: moment).first)
     _ = try await finish(attempt.id, attempt: attempt.attempt, ending, random: 0, at: moment)
     return attempt.id
+  }
+}
+
+extension ClaimRequest {
+  /// So many places in each of some queues.
+  init(limit: Int, room: [String: Int]) {
+    self.init(limit: limit, rooms: room.mapValues { QueueRoom(places: $0) })
+  }
+}
+
+extension QueueRoom {
+  init(places: Int) {
+    self.init(QueueLimits())
+    self.places = places
   }
 }
 

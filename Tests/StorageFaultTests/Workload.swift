@@ -108,7 +108,7 @@ final class Workload: Sendable {
   }
 
   private func claimAndFinish() async throws(StoreError) {
-    for attempt in try await store.claim(ClaimRequest(limit: 2), at: Self.moment) {
+    for attempt in try await store.claim(ClaimRequest(limit: 2), at: Self.moment).attempts {
       let state = try await store.finish(
         attempt.id, attempt: attempt.attempt, AttemptEnding(.succeeded, exitCode: 0), random: 0, at: Self.moment)
       ledger.acknowledge(attempt.id, state)

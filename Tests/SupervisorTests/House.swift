@@ -10,17 +10,21 @@ struct House {
   let directory: String
   let store: SQLiteJobStore
   let runner: ProcessRunner
-  let time: SystemTime
+  let time: any TimeSource
   let supervisor: Supervisor
   let service: JobService
 
   /// Opens the house, hands it to `body` while the supervisor runs, and stops it.
   static func with(
     workers: Int = 2, grace: TimeSpan = .milliseconds(200), directory given: String? = nil,
+    hooks: Hooks = Hooks(), hookSettings: HookSettings = HookSettings(), time: (any TimeSource)? = nil,
+    schedules: [TimedSchedule] = [],
     _ body: (House) async throws -> Void
   ) async throws {
     let directory = given ?? NSTemporaryDirectory() + "jobq-house-\(UUID().uuidString.prefix(8))"
-    let house = try await House(directory: directory, workers: workers, grace: grace)
+    let house = try await House(
+      directory: directory, workers: workers, grace: grace, hooks: hooks, hookSettings: hookSettings, time: time,
+      schedules: schedules)
     do {
       try await house.supervisor.recover()
       async let running: Void = house.supervisor.run()
@@ -34,7 +38,10 @@ struct House {
     if given == nil { try? FileManager.default.removeItem(atPath: directory) }
   }
 
-  private init(directory: String, workers: Int, grace: TimeSpan) async throws {
+  private init(
+    directory: String, workers: Int, grace: TimeSpan, hooks: Hooks, hookSettings: HookSettings,
+    time given: (any TimeSource)?, schedules: [TimedSchedule]
+  ) async throws {
     self.directory = directory
     store = try await SQLiteJobStore.open(directory: directory)
     let logs = try LogDirectory(path: directory + "/logs")
@@ -42,20 +49,28 @@ struct House {
     var options = ProcessRunner.Options(storeIdentity: store.identity, logs: logs)
     options.reapsOrphans = false
     runner = try ProcessRunner(options)
-    time = try SystemTime()
-    try time.start()
+    if let given {
+      time = given
+    } else {
+      let system = try SystemTime()
+      try system.start()
+      time = system
+    }
+    var configuration = SupervisorConfiguration(workers: workers, shutdownGrace: grace)
+    configuration.hooks = hooks
+    configuration.schedules = schedules
     supervisor = Supervisor(
-      store: store, runner: runner, time: time,
-      configuration: SupervisorConfiguration(workers: workers, shutdownGrace: grace),
+      store: store, runner: runner, time: time, configuration: configuration,
       runAs: RunAs(user: "root", home: "/", shell: "/bin/sh", socket: directory + "/none.sock"), epoch: "test",
-      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+      hooks: hookSettings)
     service = JobService(supervisor: supervisor, pid: 1)
   }
 
   private func close() async {
     await store.close()
     await runner.shutdown()
-    time.stop()
+    (time as? SystemTime)?.stop()
   }
 
   /// Enqueues one shell command.

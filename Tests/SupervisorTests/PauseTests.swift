@@ -9,7 +9,7 @@ struct PauseTests {
   private func pausedCore() -> SchedulerCore {
     var core = SchedulerCore(workers: 2)
     _ = core.handle(.loosened)
-    _ = core.handle(.claimed([]))
+    _ = core.handle(.claimed(attempts: []))
     #expect(core.handle(.pauseAsked).isEmpty)
     #expect(core.handle(.pauseAnswered(true)).isEmpty)
     return core
@@ -22,9 +22,9 @@ struct PauseTests {
     // From here on nothing is known, until the answer.
     #expect(core.handle(.pauseAsked).claims == [ClaimRequest(limit: 2)])
     _ = core.handle(.pauseAnswered(false))
-    #expect(core.handle(.claimed([])).isEmpty)
+    #expect(core.handle(.claimed(attempts: [])).isEmpty)
     #expect(core.handle(.resume).claims == [ClaimRequest(limit: 2)])
-    #expect(core.handle(.claimed([.of(1)])).contains(.start(.of(1))))
+    #expect(core.handle(.claimed(attempts: [.of(1)])).contains(.start(.of(1))))
   }
 
   @Test("where two calls overlap, or one fails, nothing is known and the store is asked")
@@ -53,8 +53,8 @@ struct PauseTests {
     var core = SchedulerCore(workers: 2)
     #expect(core.handle(.loosened).claims == [ClaimRequest(limit: 2)])
     _ = core.handle(.loosened)
-    #expect(core.handle(.claimed([])).claims == [ClaimRequest(limit: 2)])
-    #expect(core.handle(.claimed([])).isEmpty)
+    #expect(core.handle(.claimed(attempts: [])).claims == [ClaimRequest(limit: 2)])
+    #expect(core.handle(.claimed(attempts: [])).isEmpty)
   }
 
   @Test("in no order of pauses, resumes, enqueues and answers is a job left waiting that may run")
@@ -70,7 +70,7 @@ struct PauseTests {
         for _ in actions.claims {
           let taken = isPaused ? 0 : queued
           queued -= taken
-          answers.append(.claimed((0..<taken).map { .of(next + Int64($0)) }))
+          answers.append(.claimed(attempts: (0..<taken).map { .of(next + Int64($0)) }))
           next += Int64(taken)
         }
       }

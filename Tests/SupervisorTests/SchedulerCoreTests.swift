@@ -11,8 +11,8 @@ struct SchedulerCoreTests {
     var core = SchedulerCore(workers: 3)
     #expect(core.handle(.loosened).claims == [ClaimRequest(limit: 3)])
     #expect(core.handle(.changed([.queued(1)])).claims.isEmpty)
-    #expect(core.handle(.claimed([.of(1)])) == [.start(.of(1)), .claim(ClaimRequest(limit: 2))])
-    #expect(core.handle(.claimed([])).isEmpty)
+    #expect(core.handle(.claimed(attempts: [.of(1)])) == [.start(.of(1)), .claim(ClaimRequest(limit: 2))])
+    #expect(core.handle(.claimed(attempts: [])).isEmpty)
     #expect(core.handle(.changed([.queued(2)])).claims == [ClaimRequest(limit: 2)])
   }
 
@@ -20,7 +20,7 @@ struct SchedulerCoreTests {
   func fullPool() {
     var core = SchedulerCore(workers: 1)
     _ = core.handle(.loosened)
-    #expect(core.handle(.claimed([.of(1)])) == [.start(.of(1))])
+    #expect(core.handle(.claimed(attempts: [.of(1)])) == [.start(.of(1))])
     #expect(core.handle(.changed([.queued(2)])).isEmpty)
     #expect(core.handle(.ended(JobID(1), attempt: 1)).claims == [ClaimRequest(limit: 1)])
   }
@@ -29,21 +29,21 @@ struct SchedulerCoreTests {
   func lateEnding() {
     var core = SchedulerCore(workers: 1)
     _ = core.handle(.loosened)
-    _ = core.handle(.claimed([.of(1, attempt: 2)]))
+    _ = core.handle(.claimed(attempts: [.of(1, attempt: 2)]))
     #expect(core.handle(.ended(JobID(1), attempt: 1)).isEmpty)
     #expect(core.running[JobID(1)]?.attempt == 2)
   }
 
   @Test("a limited queue's room is what its limit leaves beside what runs")
   func room() {
-    var core = SchedulerCore(workers: 4, queueLimits: ["mail": 2])
+    var core = SchedulerCore(workers: 4, queueLimits: ["mail": QueueLimits(concurrency: 2)])
     _ = core.handle(.loosened)
-    _ = core.handle(.claimed([.of(1, queue: "mail")]))
-    #expect(core.handle(.changed([.queued(2)])).claims == [ClaimRequest(limit: 3, room: ["mail": 1])])
-    _ = core.handle(.claimed([.of(2, queue: "mail")]))
+    _ = core.handle(.claimed(attempts: [.of(1, queue: "mail")]))
+    #expect(core.handle(.changed([.queued(2)])).claims == [ClaimRequest(limit: 3, rooms: ["mail": .places(1)])])
+    _ = core.handle(.claimed(attempts: [.of(2, queue: "mail")]))
     _ = core.handle(.changed([.queued(3)]))
-    _ = core.handle(.claimed([]))
-    #expect(core.handle(.ended(JobID(1), attempt: 1)).claims == [ClaimRequest(limit: 3, room: ["mail": 1])])
+    _ = core.handle(.claimed(attempts: []))
+    #expect(core.handle(.ended(JobID(1), attempt: 1)).claims == [ClaimRequest(limit: 3, rooms: ["mail": .places(1)])])
   }
 
   @Test("a cancel of a running job ends its worker; one that comes while the claim is under way does too")
@@ -51,11 +51,11 @@ struct SchedulerCoreTests {
     var core = SchedulerCore(workers: 2)
     _ = core.handle(.loosened)
     #expect(core.handle(.changed([.cancelling(1)])).isEmpty)
-    let actions = core.handle(.claimed([.of(1)]))
+    let actions = core.handle(.claimed(attempts: [.of(1)]))
     #expect(actions.contains(.cancel(JobID(1), attempt: 1)))
     #expect(actions.firstIndex(of: .start(.of(1)))! < actions.firstIndex(of: .cancel(JobID(1), attempt: 1))!)
     _ = core.handle(.changed([.queued(2)]))
-    _ = core.handle(.claimed([.of(2)]))
+    _ = core.handle(.claimed(attempts: [.of(2)]))
     #expect(core.handle(.changed([.cancelling(2)])) == [.cancel(JobID(2), attempt: 1)])
   }
 
@@ -63,7 +63,7 @@ struct SchedulerCoreTests {
   func drain() {
     var core = SchedulerCore(workers: 2)
     _ = core.handle(.loosened)
-    _ = core.handle(.claimed([.of(1)]))
+    _ = core.handle(.claimed(attempts: [.of(1)]))
     #expect(core.handle(.drain).isEmpty)
     #expect(core.handle(.changed([.queued(2)])).isEmpty)
     #expect(core.handle(.ended(JobID(1), attempt: 1)) == [.idle])
@@ -76,6 +76,46 @@ struct SchedulerCoreTests {
     _ = core.handle(.loosened)
     #expect(core.handle(.claimFailed).isEmpty)
     #expect(core.handle(.loosened).claims == [ClaimRequest(limit: 2)])
+  }
+
+  @Test("a key's room is what its limit leaves beside what runs with it, and an end in its queue asks again")
+  func keys() {
+    let limits = ["mail": QueueLimits(perKey: KeyLimit(label: "customer", concurrency: 1))]
+    var core = SchedulerCore(workers: 3, queueLimits: limits)
+    _ = core.handle(.loosened)
+    _ = core.handle(.claimed(attempts: [.of(1, queue: "mail", labels: ["customer": "x"])]))
+    var room = QueueRoom(limits["mail"]!)
+    room.perKey?.running = ["x": 1]
+    #expect(core.handle(.changed([.queued(2)])).claims == [ClaimRequest(limit: 2, rooms: ["mail": room])])
+    _ = core.handle(.claimed(attempts: []))
+    room.perKey?.running = [:]
+    #expect(core.handle(.ended(JobID(1), attempt: 1)).claims == [ClaimRequest(limit: 3, rooms: ["mail": room])])
+  }
+
+  @Test("what a rate holds back is waited for with an alarm, beside what else is due, and asked for when it goes off")
+  func rates() {
+    var core = SchedulerCore(workers: 2, queueLimits: ["mail": QueueLimits(rate: Rate("30/m"))])
+    _ = core.handle(.loosened)
+    _ = core.handle(.promoted(DueReport(promoted: 0, nextWall: nil, nextBoot: 9000)))
+    let report = ClaimReport(attempts: [.of(1, queue: "mail")], nextStart: 4000)
+    #expect(core.handle(.claimed(report)) == [.start(.of(1, queue: "mail")), .arm(wall: nil, boot: 4000)])
+    let actions = core.handle(.alarm)
+    #expect(actions.contains(.promote) && actions.claims.count == 1)
+    #expect(core.handle(.claimed(ClaimReport(nextStart: 6000))) == [.arm(wall: nil, boot: 6000)])
+    _ = core.handle(.alarm)
+    #expect(core.handle(.claimed(attempts: [])).isEmpty, "nothing is held back any more, and nothing armed for it")
+  }
+
+  @Test("what loosens while a claim is under way is asked for after it", arguments: [0, 1, 2, 3])
+  func loosenedDuringClaim(which: Int) {
+    var core = SchedulerCore(workers: 2, queueLimits: ["mail": QueueLimits(concurrency: 1)])
+    _ = core.handle(.loosened)
+    let events: [SchedulerCore.Event] = [
+      .loosened, .resume, .limits(workers: 2, queues: [:]),
+      .promoted(DueReport(promoted: 0, resumed: true, nextWall: nil, nextBoot: nil)),
+    ]
+    #expect(core.handle(events[which]).claims.isEmpty)
+    #expect(core.handle(.claimed(attempts: [])).claims.count == 1)
   }
 
   @Test("one promotion is under way at a time, and what comes meanwhile is asked after it")
@@ -106,17 +146,28 @@ struct SchedulerCoreRandomTests {
     }
   }
 
+  private struct Waiting {
+    var queue: String
+    var key: String?
+    var labels: [String: String] { key.map { ["customer": $0] } ?? [:] }
+  }
+
   private struct World {
     var random: SplitMix
     var core: SchedulerCore
     let workers: Int
-    var limits: [String: Int]
-    var queued: [JobID: String] = [:]
+    var limits: [String: QueueLimits] = [:]
+    var queued: [JobID: Waiting] = [:]
     var attempts: [JobID: Int] = [:]
-    var running: [JobID: (attempt: Int, queue: String)] = [:]
+    var running: [JobID: (attempt: Int, job: Waiting)] = [:]
     var asked: ClaimRequest?
+    /// What was in force when a claim was asked for: it may be obeyed, whatever was set meanwhile.
+    var limitsWhenAsked: [String: QueueLimits] = [:]
     /// A claim that the store has made, and whose answer is still on its way.
-    var answer: [ClaimedAttempt]?
+    var answer: ClaimReport?
+    var clock: Int64 = 1000
+    var alarm: Int64?
+    var starts = StartTimesOfQueues()
     var draining = false
     var next: Int64 = 1
     var faults: [String] = []
@@ -124,8 +175,22 @@ struct SchedulerCoreRandomTests {
     init(seed: UInt64) {
       random = SplitMix(state: seed)
       workers = Int.random(in: 1...4, using: &random)
-      limits = Bool.random(using: &random) ? ["a": Int.random(in: 1...2, using: &random)] : [:]
-      core = SchedulerCore(workers: workers, queueLimits: limits)
+      core = SchedulerCore(workers: workers)
+      setLimits()
+    }
+
+    mutating func roll(_ count: Int) -> Int { Int.random(in: 0..<count, using: &random) }
+
+    mutating func setLimits() {
+      limits = [:]
+      for queue in ["a", "b"] where roll(3) > 0 {
+        limits[queue] = QueueLimits(
+          concurrency: roll(2) == 0 ? roll(3) + 1 : nil,
+          rate: roll(3) == 0 ? Rate(["5/s", "3/s", "100/s"][roll(3)]) : nil,
+          perKey: roll(2) == 0 ? KeyLimit(label: "customer", concurrency: roll(2) + 1) : nil,
+          priority: roll(2) == 0 ? roll(3) : nil)
+      }
+      feed(.limits(workers: workers, queues: limits))
     }
 
     mutating func feed(_ event: SchedulerCore.Event) {
@@ -135,17 +200,25 @@ struct SchedulerCoreRandomTests {
           if asked != nil || answer != nil { faults.append("two claims at once") }
           if draining { faults.append("a claim in a drain") }
           asked = request
-        case .start(let attempt):
-          if running[attempt.id] != nil { faults.append("\(attempt.id) runs twice") }
-          running[attempt.id] = (attempt.attempt, attempt.spec.queue)
-          if running.count > workers { faults.append("more than \(workers) run") }
-          if let limit = limits[attempt.spec.queue],
-            running.values.count(where: { $0.queue == attempt.spec.queue }) > limit
-          {
-            faults.append("more than \(limit) of \(attempt.spec.queue) run")
-          }
-        case .cancel, .promote, .arm, .idle: break
+          limitsWhenAsked = limits
+        case .start(let attempt): start(attempt)
+        case .arm(_, let boot): alarm = boot
+        case .promote: feed(.promoted(DueReport(promoted: 0, nextWall: nil, nextBoot: nil)))
+        case .cancel, .idle: break
         }
+      }
+    }
+
+    mutating func start(_ attempt: ClaimedAttempt) {
+      if running[attempt.id] != nil { faults.append("\(attempt.id) runs twice") }
+      let job = Waiting(queue: attempt.spec.queue, key: attempt.spec.labels["customer"])
+      running[attempt.id] = (attempt.attempt, job)
+      if running.count > workers { faults.append("more than \(workers) run") }
+      guard let limits = limitsWhenAsked[job.queue] else { return }
+      let beside = running.values.filter { $0.job.queue == job.queue }
+      if let most = limits.concurrency, beside.count > most { faults.append("more than \(most) of \(job.queue) run") }
+      if let most = limits.perKey?.concurrency, let key = job.key, beside.count(where: { $0.job.key == key }) > most {
+        faults.append("more than \(most) of \(key) run")
       }
     }
 
@@ -153,49 +226,73 @@ struct SchedulerCoreRandomTests {
     mutating func choose() {
       guard let request = asked else { return }
       asked = nil
-      var room = request.room
-      var taken: [ClaimedAttempt] = []
-      for (id, queue) in queued.sorted(by: { $0.key < $1.key }) where taken.count < request.limit {
-        if let left = room[queue] {
-          if left == 0 { continue }
-          room[queue] = left - 1
+      var rooms = request.rooms
+      var report = ClaimReport()
+      let order = queued.sorted { left, right in
+        let (first, second) = (rooms[left.value.queue]?.priority ?? 0, rooms[right.value.queue]?.priority ?? 0)
+        return first != second ? first > second : left.key < right.key
+      }
+      for (id, job) in order where report.attempts.count < request.limit {
+        if let room = rooms[job.queue] {
+          if room.places == 0 { continue }
+          if let key = job.key, let perKey = room.perKey, !perKey.lets(key) { continue }
+          if let rate = room.rate, let wait = starts.wait(job.queue, rate, clock) {
+            report.nextStart = min(report.nextStart ?? .max, clock + wait)
+            continue
+          }
+          if let rate = room.rate, let fault = starts.start(job.queue, rate, clock) { faults.append(fault) }
+          rooms[job.queue]?.take(job.labels)
         }
         attempts[id, default: 0] += 1
-        taken.append(.of(id.rawValue, attempt: attempts[id]!, queue: queue))
+        report.attempts.append(.of(id.rawValue, attempt: attempts[id]!, queue: job.queue, labels: job.labels))
         queued[id] = nil
       }
-      answer = taken
+      answer = report
     }
 
     mutating func step() {
-      switch Int.random(in: 0..<10, using: &random) {
+      switch roll(12) {
       case 0...3:
         let id = JobID(next)
         next += 1
-        let queue = Bool.random(using: &random) ? "a" : "b"
-        queued[id] = queue
-        feed(.changed([.queued(id.rawValue, queue: queue)]))
+        let job = Waiting(queue: ["a", "b"][roll(2)], key: roll(3) == 0 ? nil : ["x", "y"][roll(2)])
+        queued[id] = job
+        feed(.changed([.queued(id.rawValue, queue: job.queue)]))
       case 4: choose()
       case 5:
-        if let taken = answer {
+        if let report = answer {
           answer = nil
-          feed(.claimed(taken))
+          feed(.claimed(report))
         }
       case 6, 7:
-        if let (id, job) = running.randomElement(using: &random) {
-          running[id] = nil
-          feed(.ended(id, attempt: job.attempt))
-          if Int.random(in: 0..<4, using: &random) == 0 {
-            queued[id] = job.queue
-            feed(.changed([.queued(id.rawValue, queue: job.queue)]))
+        if let (id, running) = running.min(by: { $0.key < $1.key }) {
+          end(id)
+          if roll(4) == 0 {
+            queued[id] = running.job
+            feed(.changed([.queued(id.rawValue, queue: running.job.queue)]))
           }
         }
-      case 8:
+      case 8: pass(Int64(roll(300)))
+      case 9: if roll(4) == 0 { setLimits() }
+      case 10:
         draining = true
         feed(.drain)
       default:
         draining = false
         feed(.resume)
+      }
+    }
+
+    mutating func end(_ id: JobID) {
+      guard let ended = running.removeValue(forKey: id) else { return }
+      feed(.ended(id, attempt: ended.attempt))
+    }
+
+    mutating func pass(_ milliseconds: Int64) {
+      clock += milliseconds
+      if let due = alarm, due <= clock {
+        alarm = nil
+        feed(.alarm)
       }
     }
 
@@ -206,17 +303,43 @@ struct SchedulerCoreRandomTests {
       while true {
         if asked != nil {
           choose()
-        } else if let taken = answer {
+        } else if let report = answer {
           answer = nil
-          feed(.claimed(taken))
-        } else if let (id, job) = running.first {
-          running[id] = nil
-          feed(.ended(id, attempt: job.attempt))
+          feed(.claimed(report))
+        } else if let id = running.keys.min() {
+          end(id)
+        } else if let alarm {
+          pass(max(0, alarm - clock))
         } else {
           break
         }
       }
       if !queued.isEmpty { faults.append("\(queued.count) jobs were forgotten") }
+    }
+  }
+
+  /// The starts of queues with a rate, kept as the store does, and looked at by another rule: never are two closer
+  /// than the rate allows, but for the millisecond that the clock does not tell.
+  private struct StartTimesOfQueues {
+    var due: [String: Int64] = [:]
+    var last: [String: (clock: Int64, rate: Rate)] = [:]
+
+    /// Nil: now.
+    func wait(_ queue: String, _ rate: Rate, _ clock: Int64) -> Int64? {
+      let wait = Pace(rate, next: due[queue], now: clock * 1_000_000).wait
+      return wait > .zero ? wait.milliseconds : nil
+    }
+
+    mutating func start(_ queue: String, _ rate: Rate, _ clock: Int64) -> String? {
+      var pace = Pace(rate, next: due[queue], now: clock * 1_000_000)
+      pace.start()
+      due[queue] = clock * 1_000_000 + pace.remaining
+      defer { last[queue] = (clock, rate) }
+      // A claim that was asked for under another rate says nothing of this one.
+      guard let last = last[queue], last.rate == rate else { return nil }
+      let least = Double(rate.period.milliseconds) / Double(rate.count) - 1
+      let gap = clock - last.clock
+      return Double(gap) >= least ? nil : "\(queue) started \(gap) ms after, at \(rate)"
     }
   }
 }
@@ -235,6 +358,14 @@ struct SplitMix: RandomNumberGenerator {
   }
 }
 
+extension SchedulerCore.Event {
+  static func claimed(attempts: [ClaimedAttempt]) -> Self { .claimed(ClaimReport(attempts: attempts)) }
+}
+
+extension QueueRoom {
+  static func places(_ places: Int) -> QueueRoom { QueueRoom(QueueLimits(concurrency: places)) }
+}
+
 extension [SchedulerCore.Action] {
   var claims: [ClaimRequest] {
     compactMap { if case .claim(let request) = $0 { request } else { nil } }
@@ -242,11 +373,13 @@ extension [SchedulerCore.Action] {
 }
 
 extension ClaimedAttempt {
-  static func of(_ id: Int64, attempt: Int = 1, queue: String = "default") -> ClaimedAttempt {
-    ClaimedAttempt(
-      id: JobID(id), attempt: attempt,
-      spec: JobSpec(queue: queue, work: .command(["true"]), killGrace: .seconds(1), retries: 0, backoff: .standard),
-      startedAt: Timestamp(milliseconds: 0))
+  static func of(_ id: Int64, attempt: Int = 1, queue: String = "default", labels: [String: String] = [:])
+    -> ClaimedAttempt
+  {
+    var spec = JobSpec(
+      queue: queue, work: .command(["true"]), killGrace: .seconds(1), retries: 0, backoff: .standard)
+    spec.labels = labels
+    return ClaimedAttempt(id: JobID(id), attempt: attempt, spec: spec, startedAt: Timestamp(milliseconds: 0))
   }
 }
 

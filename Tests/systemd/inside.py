@@ -184,7 +184,8 @@ def _():
     assert show("ActiveState") == "inactive"
     assert os.path.exists("/run/jobq/jobq.sock")
     assert status()["pid"] == int(show("MainPID"))
-    assert show("ActiveState") == "active"
+    # Clients are answered a moment before the service says that it is ready.
+    until("the service is ready", lambda: show("ActiveState") == "active")
 
 
 @step("life", "a daemon that hangs is ended by the watchdog and comes back")
@@ -234,6 +235,19 @@ def _():
     entries = [json.loads(line) for line in lines]
     assert any(entry["PRIORITY"] == "5" for entry in entries if entry.get("_COMM") == "jobqd"), entries[-1]
     assert not any(str(entry.get("MESSAGE", "")).startswith("<") for entry in entries)
+
+
+@step("life", "a job is followed through the journal by its number")
+def _():
+    number = enqueue("-q", "followed", "false")
+    jobq("wait", number, ok=False)
+    found = lambda *words: [
+        json.loads(line) for line in run("journalctl", "-u", "jobq.service", "-o", "json", "--no-pager", *words).split("\n") if line]
+    entry, = until("the failure is logged", lambda: found(f"JOBQ_ID={number}"))
+    assert entry["MESSAGE"].startswith("job failed attempt=1") and entry["PRIORITY"] == "6", entry
+    assert entry["JOBQ_QUEUE"] == "followed" and entry["JOBQ_OUTCOME"] == "failed", entry
+    assert entry["SYSLOG_IDENTIFIER"] == "jobqd" and entry["_SYSTEMD_UNIT"] == "jobq.service", entry
+    assert not found(f"JOBQ_ID={number}", "JOBQ_QUEUE=other")
 
 
 @step("life", "a person's own daemon, by the user unit, runs jobs as that person, in cgroups, and stops cleanly")

@@ -1,15 +1,18 @@
 import JobModel
 import JobStore
 import Supervisor
+package import TimeZones
 import YAML
 
 extension Configuration {
-  /// Reads the text of a configuration file. Pure: it looks at no file and no clock.
+  /// Reads the text of a configuration file. It looks at no clock, and at no file but those of the zones that
+  /// schedules name.
   /// - Parameters:
   ///   - file: its path, for complaints.
   ///   - cores: see `init(cores:)`.
   /// - Throws: everything that is wrong at once, where the text is YAML at all.
-  package init(yaml: String, file: String, cores: Int) throws(ConfigurationError) {
+  package init(yaml: String, file: String, cores: Int, zones: TimeZoneFile = TimeZoneFile()) throws(ConfigurationError)
+  {
     self.init(cores: cores)
     let root: Node?
     do throws(YAMLError) { root = try Node.document(of: yaml) } catch {
@@ -17,31 +20,37 @@ extension Configuration {
     }
     guard let root else { return }
     let complaints = Section.Complaints()
-    if var section = Section(root, line: 1, path: "", pattern: "", complaints) {
-      read(&section)
+    if var section = Section(root, line: 1, path: "", complaints) {
+      read(&section, zones)
       section.refuseUnknown()
     }
     guard complaints.all.isEmpty else { throw ConfigurationError(file: file, complaints.all) }
   }
 
-  private mutating func read(_ root: inout Section) {
+  private mutating func read(_ root: inout Section, _ zones: TimeZoneFile) {
     root.read("workers", .integer(in: 1...10_000), into: &supervisor.workers)
     root.read("shutdown_grace", .span(upTo: .days(1)), into: &supervisor.shutdownGrace)
+    root.read("log_level", .choice, into: &logLevel)
     root.section("socket") { socket, _ in
       socket.read("path", .socketPath, into: &self.socket.path)
       socket.read("mode", .mode, into: &self.socket.mode)
       socket.read("group", .line("a group's name"), into: &self.socket.group)
     }
     root.section("defaults") { defaults, _ in readDefaults(&defaults) }
+    // Before the queues, whose own rules go over these.
+    root.section("retention") { retention, _ in readRetention(&retention) }
     root.section("queues") { queues, _ in
       queues.sections(.queueName) { name, queue, _ in readQueue(name, &queue) }
     }
     root.section("schedules") { schedules, _ in
-      schedules.sections(.queueName) { name, schedule, line in readSchedule(name, &schedule, line: line) }
+      schedules.sections(.scheduleName) { name, schedule, line in
+        readSchedule(name, &schedule, line: line, zones: zones)
+      }
     }
-    root.section("retention") { retention, _ in readRetention(&retention) }
     root.section("hooks") { hooks, _ in
-      for outcome in Outcome.allCases { hooks.read(outcome.rawValue, .command, into: &self.hooks[outcome]) }
+      for outcome in Outcome.allCases {
+        hooks.read(outcome.rawValue, .command, into: &supervisor.hooks.commands[outcome])
+      }
     }
   }
 
@@ -61,33 +70,47 @@ extension Configuration {
   }
 
   private mutating func readQueue(_ name: String, _ section: inout Section) {
-    section.read("concurrency", .integer(in: 1...100_000), into: &supervisor.queueLimits[name])
-    section.read("rate", .rate, into: &rates[name])
+    var limits = QueueLimits()
+    section.read("priority", .integer(in: Limits.priority), into: &limits.priority)
+    section.read("concurrency", .integer(in: QueueLimits.concurrencies), into: &limits.concurrency)
+    section.read("rate", .rate, into: &limits.rate)
+    section.section("hooks") { hooks, _ in readHooks(of: name, &hooks) }
+    section.section("retention") { retention, _ in readRetention(of: name, &retention) }
     section.section("per_key") { perKey, line in
       let label = perKey.required("label", .labelKey, line: line)
-      let concurrency = perKey.required("concurrency", .integer(in: 1...100_000), line: line)
-      if let label, let concurrency { keyLimits[name] = KeyLimit(label: label, concurrency: concurrency) }
+      let concurrency = perKey.required("concurrency", .integer(in: QueueLimits.concurrencies), line: line)
+      if let label, let concurrency { limits.perKey = KeyLimit(label: label, concurrency: concurrency) }
+    }
+    if limits != QueueLimits() { supervisor.queueLimits[name] = limits }
+  }
+
+  /// Over those for all queues; "none" is a word of its own here.
+  private mutating func readHooks(of queue: String, _ section: inout Section) {
+    for outcome in Outcome.allCases {
+      section.read(
+        outcome.rawValue, .none("none", or: .command), into: &supervisor.hooks.queues[queue, default: [:]][outcome])
     }
   }
 
-  private mutating func readSchedule(_ name: String, _ section: inout Section, line: Int) {
-    let cron = section.required("cron", .cron, line: line)
-    let command = section.required("command", .command, line: line)
-    let timezone = section.value("timezone", .line("a time zone such as Europe/Berlin"))
-    let missed = section.value("missed", .choice) ?? ScheduleSettings.Missed.once
-    let overlap = section.value("overlap", .choice) ?? ScheduleSettings.Overlap.skip
-    let queue = section.value("queue", .queueName)
-    guard let cron, let command else { return }
-    schedules[name] = ScheduleSettings(
-      cron: cron, timezone: timezone, missed: missed, overlap: overlap, queue: queue, command: command)
+  private mutating func readRetention(_ section: inout Section) {
+    Self.readRetention(&section, &supervisor.retention, logs: &supervisor.logRetention)
   }
 
-  private mutating func readRetention(_ section: inout Section) {
-    section.read("succeeded", .none("forever", or: .span()), into: &supervisor.retention.succeeded)
-    section.read("failed", .none("forever", or: .span()), into: &supervisor.retention.failed)
-    section.read("cancelled", .none("forever", or: .span()), into: &supervisor.retention.cancelled)
-    section.read("logs", .none("forever", or: .span()), into: &supervisor.logRetention)
-    section.read(
-      "max_jobs", .none("unlimited", or: .integer(in: 1...1_000_000_000)), into: &supervisor.retention.maxJobs)
+  /// What a queue's own rules leave open is as for all; its `max_jobs` counts its own jobs.
+  private mutating func readRetention(of queue: String, _ section: inout Section) {
+    var policy = supervisor.retention
+    (policy.maxJobs, policy.queues) = (nil, [:])
+    var logs = supervisor.logRetention
+    Self.readRetention(&section, &policy, logs: &logs)
+    supervisor.retention.queues[queue] = policy
+    if logs != supervisor.logRetention { supervisor.queueLogRetention.updateValue(logs, forKey: queue) }
+  }
+
+  private static func readRetention(_ section: inout Section, _ policy: inout RetentionPolicy, logs: inout TimeSpan?) {
+    section.read("succeeded", .none("forever", or: .span()), into: &policy.succeeded)
+    section.read("failed", .none("forever", or: .span()), into: &policy.failed)
+    section.read("cancelled", .none("forever", or: .span()), into: &policy.cancelled)
+    section.read("logs", .none("forever", or: .span()), into: &logs)
+    section.read("max_jobs", .none("unlimited", or: .integer(in: 1...1_000_000_000)), into: &policy.maxJobs)
   }
 }

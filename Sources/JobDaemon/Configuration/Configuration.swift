@@ -1,29 +1,20 @@
 package import JobModel
+package import Logging
 package import Supervisor
 
 /// What `jobq.yaml` says, with the built-in value of each key that it leaves out: jobq.yaml(5).
 package struct Configuration: Sendable, Hashable {
-  /// Workers, limits, defaults of jobs and retention: what the supervisor takes over, also at a reload.
+  /// Workers, limits, defaults of jobs, schedules and retention: what the supervisor takes over, also at a reload.
   package var supervisor: SupervisorConfiguration
   package var socket = SocketSettings()
-  /// How many jobs of a queue may start in a time.
-  package var rates: [String: Rate] = [:]
-  /// How many jobs of a queue with the same value of a label may run at once.
-  package var keyLimits: [String: KeyLimit] = [:]
-  package var schedules: [String: ScheduleSettings] = [:]
-  /// A command for each outcome, which gets the job as one line of JSON.
-  package var hooks: [Outcome: [String]] = [:]
+  /// The least level that is logged.
+  package var logLevel = Logger.Level.info
 
   /// The built-in values.
   /// - Parameter cores: the processors that this process may use; as many attempts run at once.
   package init(cores: Int) {
     supervisor = SupervisorConfiguration(workers: max(cores, 1), shutdownGrace: .seconds(30))
   }
-
-  /// Keys that are read and checked but whose feature this version does not have. A file that has one is
-  /// refused: a limit or a schedule that
-  /// is silently not kept is worse than none.
-  static let notYet: Set<String> = ["queues.*.rate", "queues.*.per_key", "schedules", "hooks"]
 }
 
 /// Where the daemon listens, and who may connect.
@@ -34,45 +25,4 @@ package struct SocketSettings: Sendable, Hashable {
   package var mode: UInt16 = 0o660
   /// Nil: `jobq` where there is such a group, else the daemon's own.
   package var group: String?
-}
-
-/// So many starts in so much time, evenly spread: `30/m`.
-package struct Rate: Sendable, Hashable, CustomStringConvertible {
-  package var count: Int
-  package var period: TimeSpan
-
-  /// Reads `COUNT/s`, `COUNT/m`, `COUNT/h` or `COUNT/d`, the count from 1 to 1,000,000. Nil for anything else.
-  package init?(_ text: some StringProtocol) {
-    let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-    guard parts.count == 2, parts[0].utf8.allSatisfy({ (0x30...0x39).contains($0) }), let count = Int(parts[0]),
-      (1...1_000_000).contains(count), ["s", "m", "h", "d"].contains(parts[1]), let period = TimeSpan("1" + parts[1])
-    else { return nil }
-    self.count = count
-    self.period = period
-  }
-
-  package var description: String { "\(count)/\(period.description.drop { $0.isNumber })" }
-}
-
-package struct KeyLimit: Sendable, Hashable {
-  package var label: String
-  package var concurrency: Int
-}
-
-package struct ScheduleSettings: Sendable, Hashable {
-  /// What becomes of due times that passed while the daemon was down or the host slept.
-  package enum Missed: String, CaseIterable, Sendable { case skip, once, all }
-  /// What a due time does while the job of the one before has not ended.
-  package enum Overlap: String, CaseIterable, Sendable {
-    case skip, queue
-    case cancelPrevious = "cancel-previous"
-  }
-
-  package var cron: CronExpression
-  /// A name of the tz database; nil is the host's zone.
-  package var timezone: String?
-  package var missed = Missed.once
-  package var overlap = Overlap.skip
-  package var queue: String?
-  package var command: [String]
 }

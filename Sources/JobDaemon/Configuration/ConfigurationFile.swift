@@ -1,6 +1,7 @@
 import Dispatch
 import FoundationEssentials
 import Glibc
+import Supervisor
 
 /// The file that the configuration is read from, at the start and again at each reload.
 package struct ConfigurationFile: Sendable, Hashable {
@@ -20,13 +21,19 @@ package struct ConfigurationFile: Sendable, Hashable {
   /// anything else runs.
   package func load() throws(ConfigurationError) -> Loaded {
     guard let bytes = try read() else {
-      return Loaded(configuration: Configuration(cores: Self.cores), isPresent: false)
+      return Loaded(configuration: of(Configuration(cores: Self.cores)), isPresent: false)
     }
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw complaint("the file is not UTF-8")
     }
-    let configuration = try Configuration(yaml: text, file: path, cores: Self.cores)
-    return Loaded(configuration: configuration, isPresent: true)
+    return Loaded(configuration: of(try Configuration(yaml: text, file: path, cores: Self.cores)), isPresent: true)
+  }
+
+  /// What is said of the configuration names this file.
+  private func of(_ configuration: Configuration) -> Configuration {
+    var configuration = configuration
+    configuration.supervisor.file = path
+    return configuration
   }
 
   package struct Loaded: Sendable {

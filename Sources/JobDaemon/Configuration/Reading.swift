@@ -70,6 +70,12 @@ extension Reading where Value == String {
     }
   }
 
+  static var scheduleName: Reading {
+    .scalar("a schedule's name (letters, digits and \". _ - : @\", not beginning with \".\" or \"-\")") { text in
+      Limits.isQueueName(text) ? text : nil
+    }
+  }
+
   static var labelKey: Reading {
     .scalar("a label's key (letters, digits and \". _ - : @ /\")") { Limits.isLabelKey($0) ? $0 : nil }
   }
@@ -107,6 +113,31 @@ extension Reading where Value == [String] {
   }
 }
 
+extension Reading where Value == [String: String] {
+  /// - Parameter what: what the mapping holds.
+  static func words(from what: String) -> Reading {
+    Reading("a mapping of \(what) to words") { node in
+      guard case .mapping(let mapping) = node else { return nil }
+      var words: [String: String] = [:]
+      for entry in mapping.entries {
+        guard let key = entry.key.text, let value = entry.value.text else { return nil }
+        words[key] = value
+      }
+      return words
+    }
+  }
+}
+
+extension Reading where Value == Bool {
+  static var flag: Reading {
+    .scalar("\"true\" or \"false\"") { $0 == "true" ? true : $0 == "false" ? false : nil }
+  }
+}
+
+extension Reading where Value == ExitCodes {
+  static var exitCodes: Reading { .scalar("exit codes such as 1,75,100-110") { ExitCodes($0) } }
+}
+
 extension Reading where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
   static var choice: Reading {
     let words = Value.allCases.map { "\"\($0.rawValue)\"" }
@@ -127,7 +158,7 @@ extension Reading where Value == CronExpression {
 }
 
 extension Reading where Value == Rate {
-  static var rate: Reading { .scalar("a rate such as 30/m (per s, m, h or d)") { Rate($0) } }
+  static var rate: Reading { .scalar(Rate.expected) { Rate($0) } }
 }
 
 extension Node {

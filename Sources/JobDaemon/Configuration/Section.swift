@@ -6,8 +6,6 @@ import YAML
 struct Section {
   /// The keys above, `queues.mail`; empty at the top.
   private let path: String
-  /// The same with `*` for a name that is the person's own, `queues.*`: `Configuration.notYet` speaks of it so.
-  private let pattern: String
   private let entries: [(key: String, line: Int, node: Node)]
   private let complaints: Complaints
   private var known: [String] = []
@@ -22,9 +20,8 @@ struct Section {
 
   /// Nil, with a complaint, where the node is no mapping with words for keys. One that is empty or commented
   /// out as a whole is a mapping without keys.
-  init?(_ node: Node, line: Int, path: String, pattern: String, _ complaints: Complaints) {
+  init?(_ node: Node, line: Int, path: String, _ complaints: Complaints) {
     self.path = path
-    self.pattern = pattern
     self.complaints = complaints
     guard case .mapping(let mapping) = node else {
       entries = []
@@ -43,17 +40,9 @@ struct Section {
   }
 
   private func inner(_ key: String) -> String { path.isEmpty ? key.printable : "\(path).\(key.printable)" }
-  private func innerPattern(_ key: String) -> String { pattern.isEmpty ? key : "\(pattern).\(key)" }
 
   func complain(of key: String, _ message: String) {
     complaints.add(entries.first { $0.key == key }?.line, inner(key), message)
-  }
-
-  /// True where the feature is there; else a complaint has been made.
-  private func isSupported(_ key: String) -> Bool {
-    guard Configuration.notYet.contains(innerPattern(key)) else { return true }
-    complain(of: key, "not supported by jobqd \(JobQVersion.current)")
-    return false
   }
 
   /// The value of a key; nil where it is absent, or bad, of which a complaint is made.
@@ -65,7 +54,7 @@ struct Section {
       complain(of: key, "\(reading.expected) is expected, not \(entry.node.shown)\(reason)")
       return nil
     }
-    return isSupported(key) ? value : nil
+    return value
   }
 
   mutating func read<Value>(_ key: String, _ reading: Reading<Value>, into target: inout Value) {
@@ -86,8 +75,7 @@ struct Section {
   mutating func section(_ key: String, _ body: (inout Section, _ line: Int) -> Void) {
     known.append(key)
     guard let entry = entries.first(where: { $0.key == key }) else { return }
-    enter(entry, pattern: innerPattern(key), body)
-    if !entry.node.isNull { _ = isSupported(key) }
+    enter(entry, body)
   }
 
   /// Reads the mapping under each key, the keys being names of the person's own.
@@ -98,15 +86,15 @@ struct Section {
         complain(of: entry.key, "\(name.expected) is expected")
         continue
       }
-      enter(entry, pattern: innerPattern("*")) { body(name, &$0, $1) }
+      enter(entry) { body(name, &$0, $1) }
     }
   }
 
   private func enter(
-    _ entry: (key: String, line: Int, node: Node), pattern: String, _ body: (inout Section, Int) -> Void
+    _ entry: (key: String, line: Int, node: Node), _ body: (inout Section, Int) -> Void
   ) {
     guard
-      var section = Section(entry.node, line: entry.line, path: inner(entry.key), pattern: pattern, complaints)
+      var section = Section(entry.node, line: entry.line, path: inner(entry.key), complaints)
     else { return }
     body(&section, entry.line)
     section.refuseUnknown()

@@ -13,33 +13,41 @@ package final class LogSink: Sendable {
 
   private let descriptor: Int32
   private let most: Int
+  private let journal: Journal?
   private let queue = DispatchQueue(label: "jobq.log")
   private let state = Mutex(State())
   /// Makes the line that tells of dropped ones.
   private let tell: @Sendable (Int) -> String
 
-  init(descriptor: Int32, most: Int = 1 << 20, tell: @escaping @Sendable (Int) -> String) {
+  /// - Parameter journal: takes what has an entry; nil where all goes to the descriptor.
+  init(
+    descriptor: Int32, journal: Journal? = nil, most: Int = 1 << 20, tell: @escaping @Sendable (Int) -> String
+  ) {
     self.descriptor = descriptor
+    self.journal = journal
     self.most = most
     self.tell = tell
   }
 
-  func write(_ line: String) {
+  /// - Parameter entry: for the journal; where that does not take it the line goes to the descriptor.
+  func write(_ line: String, entry: @autoclosure () -> [UInt8]? = nil) {
     let bytes = Array(line.utf8)
+    let entry = journal == nil ? nil : entry()
+    let size = bytes.count + (entry?.count ?? 0)
     let dropped: Int? = state.withLock { state in
-      guard state.waiting + bytes.count <= most else {
+      guard state.waiting + size <= most else {
         state.dropped += 1
         return nil
       }
-      state.waiting += bytes.count
+      state.waiting += size
       defer { state.dropped = 0 }
       return state.dropped
     }
     guard let dropped else { return }
     queue.async { [self] in
       if dropped > 0 { put(Array(tell(dropped).utf8)) }
-      put(bytes)
-      state.withLock { $0.waiting -= bytes.count }
+      if entry.map({ journal?.send($0) ?? false }) != true { put(bytes) }
+      state.withLock { $0.waiting -= size }
     }
   }
 

@@ -21,13 +21,17 @@ package enum LogStyle: Sendable, Hashable {
   /// One line, with its end. Control characters are made visible, so that no message can forge a line or steer
   /// a terminal.
   func line(_ level: Logger.Level, _ message: String, _ metadata: Logger.Metadata, at time: Timestamp) -> String {
-    let fields = metadata.sorted { $0.key < $1.key }.map { " \(Self.key($0.key))=\(Self.value("\($0.value)"))" }
-      .joined()
-    let text = message.printable + fields
+    let text = Self.text(message, metadata)
     return switch self {
     case .journal: "<\(level.priority)>\(text)\n"
     case .plain: "\(time) \(level.rawValue) \(text)\n"
     }
+  }
+
+  /// The message and its fields, by name.
+  static func text(_ message: String, _ metadata: Logger.Metadata) -> String {
+    let fields = metadata.sorted { $0.key < $1.key }.map { " \(key($0.key))=\(value("\($0.value)"))" }
+    return message.printable + fields.joined()
   }
 
   private static func key(_ key: String) -> String {
@@ -44,7 +48,7 @@ package enum LogStyle: Sendable, Hashable {
 
 extension Logger.Level {
   /// syslog(3).
-  fileprivate var priority: Int {
+  var priority: Int {
     switch self {
     case .trace, .debug: 7
     case .info: 6

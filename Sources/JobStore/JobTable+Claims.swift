@@ -1,0 +1,118 @@
+import JobModel
+import SQLite
+
+extension JobTable {
+  /// A queue as a claim takes from it.
+  private struct Line {
+    let queue: String
+    let kind: JobRow.Kind
+    var room: QueueRoom
+    /// How far its rate has been used; nil where it has none.
+    var pace: Pace?
+    var head: Head?
+  }
+
+  /// The next job of a queue, and what it is ordered by beside the queue's priority.
+  private struct Head {
+    var id: JobID
+    var priority: Int
+    /// Of a job that counts against a key's limit.
+    var key: String?
+
+    func comes(before other: Head) -> Bool { priority != other.priority ? priority > other.priority : id < other.id }
+  }
+
+  /// See `JobStore.claim`.
+  func claim(_ request: ClaimRequest, isSynced: Bool, at moment: Moment) throws -> ClaimReport {
+    var report = ClaimReport()
+    let ready = try statements[.readyQueues].all { row throws(SQLiteError) in try row.read(String.self) }
+    report.nextStart = try take(request, .command, from: ready, isSynced: isSynced, at: moment) { row in
+      report.attempts.append(try start(row, at: moment))
+    }
+    return report
+  }
+
+  /// Takes the best of the queues' heads, again and again: the cost goes with what is taken, what runs, and the number
+  /// of queues, never with how much waits in them.
+  /// - Parameters:
+  ///   - queues: by name; none of them paused.
+  ///   - start: makes a job `running`.
+  /// - Returns: when a rate lets the first of those start that it alone holds back; see `ClaimReport.nextStart`.
+  /// - Throws: `NeedsSync` where a job with another `on_interrupt` than `retry` would be taken in a transaction
+  ///   that is not synced: after a power cut nobody would know that it had been started.
+  func take(
+    _ request: ClaimRequest, _ kind: JobRow.Kind, from queues: [String], isSynced: Bool, at moment: Moment,
+    _ start: (JobRow) throws -> Void
+  ) throws -> Int64? {
+    guard request.limit > 0, try reader.pause() == nil else { return nil }
+    var nextStart: Int64?
+    var lines: [Line] = []
+    for queue in queues {
+      let room = request.rooms[queue] ?? QueueRoom(QueueLimits())
+      guard try keyLabel(of: queue) == room.perKey?.label else { continue }
+      var line = Line(queue: queue, kind: kind, room: room)
+      if let rate = room.rate { line.pace = try reader.startTimes(of: queue).pace(rate, at: moment) }
+      line.head = try head(of: line, at: moment, &nextStart)
+      if line.head != nil { lines.append(line) }
+    }
+    var taken = 0
+    while taken < request.limit, let best = Self.best(of: lines), let head = lines[best].head {
+      let row = try find(head.id)
+      guard isSynced || row.onInterrupt == .retry else { throw NeedsSync() }
+      try start(row)
+      taken += 1
+      lines[best].room.take(key: row.limitKey)
+      if lines[best].pace != nil { try noteStart(in: &lines[best], at: moment) }
+      lines[best].head = try self.head(of: lines[best], at: moment, &nextStart)
+      if lines[best].head == nil { lines.remove(at: best) }
+    }
+    return nextStart
+  }
+
+  private static func best(of lines: [Line]) -> Int? {
+    lines.indices.min { left, right in
+      let (left, right) = (lines[left], lines[right])
+      if left.room.priority != right.room.priority { return left.room.priority > right.room.priority }
+      guard let first = left.head, let second = right.head else { return left.head != nil }
+      return first.comes(before: second)
+    }
+  }
+
+  /// The queue's next job that its limits let start now. Where its rate alone holds one back, `nextStart` learns until
+  /// when.
+  private func head(of line: Line, at moment: Moment, _ nextStart: inout Int64?) throws(SQLiteError) -> Head? {
+    if let places = line.room.places, places <= 0 { return nil }
+    var head: Head? = try statements[.nextInQueue].bind(line.queue).bind(line.kind).first {
+      row throws(SQLiteError) in Head(id: try row.read(), priority: try row.read())
+    }
+    if let perKey = line.room.perKey, let keyed = try headOfLanes(line.queue, line.kind, perKey),
+      head.map(keyed.comes(before:)) ?? true
+    {
+      head = keyed
+    }
+    if head != nil, let wait = line.pace?.wait, wait > .zero {
+      nextStart = min(nextStart ?? .max, moment.boot + wait.milliseconds)
+      return nil
+    }
+    return head
+  }
+
+  /// The best head of those lanes whose key has room. Those that have none are passed over: no more than what runs.
+  private func headOfLanes(_ queue: String, _ kind: JobRow.Kind, _ room: KeyRoom) throws(SQLiteError) -> Head? {
+    let lanes = try statements[.lanesInOrder].bind(queue).bind(kind)
+    defer { lanes.reset() }
+    while try lanes.step() {
+      let head = Head(id: try lanes.read(), priority: try lanes.read(), key: try lanes.read())
+      if let key = head.key, room.lets(key) { return head }
+    }
+    return nil
+  }
+
+  /// Counts a start against the queue's rate, in the transaction of the claim: so it holds over restarts.
+  private func noteStart(in line: inout Line, at moment: Moment) throws(SQLiteError) {
+    line.pace?.start()
+    guard let pace = line.pace else { return }
+    let times = StartTimes(pace, at: moment)
+    try statements[.setStartTimes].bind(times.wall).bind(times.boot).bind(line.queue).run()
+  }
+}

@@ -1,0 +1,236 @@
+import Glibc
+import JobModel
+import SQLite
+import Testing
+
+@testable import JobStore
+
+/// An ending that has much to tell tells it in steps: whatever their size, and whenever the store is closed in between,
+/// it comes to the same.
+@Suite struct SQLiteChainTests {
+  private func withStore(
+    mostTold: Int, _ body: (SQLiteJobStore, _ directory: String) async throws -> Void
+  ) async throws {
+    try await withDirectory { directory in
+      let store = try await SQLiteJobStore.open(directory: directory, bootID: "boot 1", mostTold: mostTold)
+      do {
+        try await body(store, directory)
+        await store.close()
+      } catch {
+        await store.close()
+        throw error
+      }
+    }
+  }
+
+  /// Lets the writer go on, commit by commit, until nothing is left to tell.
+  private func settle(_ store: SQLiteJobStore, _ directory: String) async throws {
+    let connection = try Connection(directory + "/jobq.db", .readOnly)
+    for _ in 0..<100_000 {
+      try await store.probe()
+      if try connection.value("SELECT count(*) FROM untold", as: Int.self) == 0 { return }
+    }
+    Issue.record("the store never comes to an end")
+  }
+
+  private func chain(_ count: Int, kind: DependencyKind = .after) -> [JobSpec] {
+    (0..<count).map { place in
+      .command {
+        guard place > 0 else { return }
+        if kind == .after { $0.afterPlaces = [place - 1] } else { $0.afterAnyPlaces = [place - 1] }
+      }
+    }
+  }
+
+  @Test("no commit tells more than so many, long chains and wide fans alike, and all carry the time of the end")
+  func steps() async throws {
+    for fan in [false, true] {
+      try await withStore(mostTold: 10) { store, directory in
+        let specs = fan ? (0..<36).map { place in .command { if place > 0 { $0.afterPlaces = [0] } } } : chain(36)
+        let ids = try await store.enqueue(specs, at: .start).map(\.id)
+        let commits = Commits(of: store)
+        try await store.runNext(.exit(1), at: .start + 7)
+        try await settle(store, directory)
+        let sizes = commits.commits.map(\.count)
+        #expect(sizes == [1, 11, 10, 10, 5], "\(sizes): the claim, the end, and what it told")
+        for id in ids.dropFirst() {
+          let job = try await store.found(id)
+          #expect(job.state == .cancelled && job.finishedAt == (Moment.start + 7).wall)
+        }
+        #expect(try await store.overview().counts[.cancelled] == 35)
+      }
+    }
+  }
+
+  @Test("what was not told when the store was closed is told after the next start, without being asked")
+  func restart() async throws {
+    try await withDirectory { directory in
+      let first = try await SQLiteJobStore.open(directory: directory, bootID: "boot 1", mostTold: 0)
+      let ids = try await first.enqueue(chain(2000), at: .start).map(\.id)
+      let any = try await first.add(.command { $0.afterAny = [ids[1999]] })
+      try await first.runNext(.exit(1))
+      await first.close()
+      let second = try await SQLiteJobStore.open(directory: directory, bootID: "boot 2")
+      try await settle(second, directory)
+      #expect(try await second.overview().counts[.cancelled] == 1999)
+      #expect(try await second.state(any) == .queued)
+      await second.close()
+    }
+  }
+
+  @Test("a job that is retried before the others were told is waited for again by them")
+  func retried() async throws {
+    try await withDirectory { directory in
+      let first = try await SQLiteJobStore.open(directory: directory, bootID: "boot 1", mostTold: 0)
+      let ids = try await first.enqueue(
+        (0..<50).map { place in .command { if place > 0 { $0.afterPlaces = [0] } } }, at: .start
+      )
+      .map(\.id)
+      try await first.runNext(.exit(1))
+      _ = try await first.retry(ids[0], withDependents: false, at: .start)
+      await first.close()
+      let second = try await SQLiteJobStore.open(directory: directory, bootID: "boot 1", mostTold: 7)
+      try await settle(second, directory)
+      #expect(try await second.overview().counts[.blocked] == 49)
+      #expect(try await second.runNext() == ids[0])
+      try await settle(second, directory)
+      #expect(try await second.overview().counts[.queued] == 49)
+      await second.close()
+    }
+  }
+
+  @Test("random graphs end the same whatever the size of a step", arguments: [1, 2, 3, 1000])
+  func random(_ mostTold: Int) async throws {
+    let seed = UInt64.random(in: 0..<1 << 32)
+    var random = SeededNumbers(seed: seed)
+    for _ in 0..<12 {
+      try await withStore(mostTold: mostTold) { store, directory in
+        let count = 40
+        var edges: [[(Int, DependencyKind)]] = []
+        let fails = (0..<count).map { _ in Int.random(in: 0..<5, using: &random) == 0 }
+        for place in 0..<count {
+          var own: [Int: DependencyKind] = [:]
+          for _ in 0..<Int.random(in: 0...3, using: &random) where place > 0 {
+            own[Int.random(in: 0..<place, using: &random)] = Bool.random(using: &random) ? .after : .afterAny
+          }
+          edges.append(own.map { ($0, $1) })
+        }
+        let ids = try await store.enqueue(
+          edges.map { own in
+            .command {
+              $0.afterPlaces = own.filter { $0.1 == .after }.map(\.0)
+              $0.afterAnyPlaces = own.filter { $0.1 == .afterAny }.map(\.0)
+            }
+          }, at: .start
+        ).map(\.id)
+        while true {
+          let taken = try await store.claim(Int.random(in: 1...4, using: &random))
+          for attempt in taken {
+            let place = try #require(ids.firstIndex(of: attempt.id))
+            _ = try await store.finish(attempt.id, attempt: 1, .exit(fails[place] ? 1 : 0), random: 0, at: .start)
+          }
+          guard taken.isEmpty else { continue }
+          try await settle(store, directory)
+          if try await store.overview().counts[.queued] == 0 { break }
+        }
+        var expected: [JobState] = []
+        for place in 0..<count {
+          let isCancelled = edges[place].contains { $0.1 == .after && expected[$0.0] != .succeeded }
+          expected.append(isCancelled ? .cancelled : fails[place] ? .failed : .succeeded)
+        }
+        for place in 0..<count {
+          #expect(try await store.state(ids[place]) == expected[place], "seed \(seed), place \(place)")
+        }
+      }
+    }
+  }
+
+  @Test("the end of a graph costs what its edges are, and a chain of 100,000 holds up nobody else for long")
+  func proportional() async throws {
+    func seconds(_ body: () async throws -> Void) async throws -> Double {
+      let began = ContinuousClock.now
+      try await body()
+      let took = (ContinuousClock.now - began).components
+      return Double(took.seconds) + Double(took.attoseconds) / 1e18
+    }
+    /// Layers of ten, each job after two of the layer above.
+    func layers(_ count: Int) -> [JobSpec] {
+      (0..<count).map { place in
+        .command {
+          if place >= 10 {
+            $0.afterPlaces = [place / 10 * 10 - 10 + place % 10, place / 10 * 10 - 10 + (place + 1) % 10]
+          }
+        }
+      }
+    }
+    var took: [Double] = []
+    for count in [5000, 20_000] {
+      try await withStore(mostTold: 1000) { store, directory in
+        let first = try await store.enqueue(layers(count), at: .start)[0].id
+        took.append(
+          try await seconds {
+            _ = try await store.cancel(first, at: .start)
+            try await settle(store, directory)
+          })
+        #expect(try await store.overview().counts[.cancelled] > count - 100)
+      }
+    }
+    print("a graph of 10,000 edges ended in \(took[0]) s, one of 40,000 in \(took[1]) s")
+    #expect(took[1] < took[0] * 12)
+
+    try await withStore(mostTold: 1000) { store, directory in
+      let first = try await store.enqueue(chain(100_000), at: .start)[0].id
+      var slowest = 0.0
+      let all = try await seconds {
+        _ = try await store.cancel(first, at: .start)
+        while try await store.overview().counts[.cancelled] < 100_000 {
+          slowest = max(slowest, try await seconds { try await store.probe() })
+        }
+      }
+      print("a chain of 100,000 was cancelled in \(all) s; the slowest commit beside it took \(slowest) s")
+      #expect(slowest < 3)
+      try await settle(store, directory)
+    }
+  }
+
+  @Test("the file gets smaller as 100,000 ended jobs are pruned")
+  func shrinks() async throws {
+    try await withStore(mostTold: 1000) { store, directory in
+      func size() -> Int64 {
+        var status = stat()
+        return stat(directory + "/jobq.db", &status) == 0 ? Int64(status.st_size) : 0
+      }
+      let specs: [JobSpec] = (0..<100_000).map { _ in .command { $0.hold = true } }
+      let ids = try await store.enqueue(specs, at: .start).map(\.id)
+      for start in stride(from: 0, to: ids.count, by: 2000) {
+        _ = try await store.perform(
+          .cancel, on: Array(ids[start..<start + 2000]), in: [.held], withDependents: false, at: .start)
+      }
+      let full = size()
+      let policy = RetentionPolicy(succeeded: nil, failed: nil, cancelled: .zero, maxJobs: nil)
+      while try await store.prune(policy, at: .start, limit: 500).more {}
+      let pruned = size()
+      print("\(full) bytes with 100,000 jobs, \(pruned) without")
+      #expect(pruned < full / 2)
+      #expect(try await store.overview().counts.total == 0)
+      // One is left to be pruned: further batches give the rest back, down to what is kept for new jobs.
+      for _ in 0..<100 { _ = try await store.prune(policy, at: .start, limit: 500) }
+      for _ in 0..<3 { try await store.probe() }
+      #expect(size() <= 3 * 1024 * 4096)
+    }
+  }
+}
+
+/// SplitMix64: the same numbers for the same seed.
+private struct SeededNumbers: RandomNumberGenerator {
+  private var state: UInt64
+  init(seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+}
