@@ -21,7 +21,7 @@ FISH_COMPLETIONS = $(PREFIX)/share/fish/vendor_completions.d
 SOURCES = Package.swift Sources Tests
 
 # What a build needs, and what the tests need beyond it (Debian's names).
-BUILD_PACKAGES = libsqlite3-dev pkg-config make
+BUILD_PACKAGES = libsqlite3-dev libyaml-dev pkg-config make
 TEST_PACKAGES = curl python3 python3-venv tzdata procps systemd systemd-container e2fsprogs libeatmydata1 zsh fish
 
 .NOTPARALLEL:

@@ -82,17 +82,20 @@ let package = Package(
       ],
       swiftSettings: strict),
 
+    // YAML as nodes with their lines, by the system's libyaml.
+    .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+    .target(name: "YAML", dependencies: ["CYAML"], swiftSettings: pointers),
+
     // The daemon: configuration, logging, systemd, wiring.
     .target(
       name: "JobDaemon",
       dependencies: [
-        "ControlServer", "CrashPoints", "JobModel", "JobProcess", "JobStore", "Supervisor", "TimeZones",
+        "CLinux", "ControlServer", "CrashPoints", "JobModel", "JobProcess", "JobStore", "Supervisor", "TimeZones", "YAML",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "SystemPackage", package: "swift-system"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-        .product(name: "Yams", package: "Yams"),
       ],
       swiftSettings: strict),
     .executableTarget(name: "jobqd", dependencies: ["JobDaemon"], swiftSettings: strict),
@@ -106,7 +109,10 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
-    .executableTarget(name: "jobq", dependencies: ["JobCommands"], swiftSettings: strict),
+    // With the C library in it too: half of what starting it costs is the search for symbols of shared libraries.
+    .executableTarget(
+      name: "jobq", dependencies: ["JobCommands"], swiftSettings: strict,
+      linkerSettings: [.unsafeFlags(["-static-executable"], .when(platforms: [.linux], configuration: .release))]),
 
     .testTarget(
       name: "JobModelTests", dependencies: ["JobModel", "TimeZones"], exclude: ["schedule_oracle.py"],
@@ -115,6 +121,11 @@ let package = Package(
     .target(name: "CSyncCount", path: "Tests/CSyncCount"),
     .testTarget(
       name: "JobStoreTests", dependencies: ["CSyncCount", "JobModel", "JobStore", "SQLite"], swiftSettings: strict),
+    // Counts the allocations of a thread.
+    .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
+    .testTarget(
+      name: "BudgetTests",
+      dependencies: ["CAllocationCount", "JobCommands", "JobModel", "JobStore"], swiftSettings: strict),
     // A VFS between SQLite and the disk: power cuts and failing operations.
     .target(name: "CStorageShim", dependencies: ["CSQLite"], path: "Tests/CStorageShim"),
     .testTarget(

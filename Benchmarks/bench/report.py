@@ -2,6 +2,7 @@
 
 from .results import Result, number
 from .rows import Row
+from .world import HERE
 
 
 def asked(row: Row, against: float) -> str:
@@ -87,6 +88,7 @@ def markdown(results: list[Result], machine: dict, subjects: list, times: int, s
             "",
             *losses(results, own),
             "",
+            (HERE / "where-the-time-goes.md").read_text(),
         ]
     )
 

@@ -182,7 +182,8 @@ extension ResponseHead {
         throw ClientError.notHTTP("its head holds \"\(line.printable)\"")
       }
       let value = line[line.index(after: colon)...].drop { $0 == " " || $0 == "\t" }
-      fields[line[..<colon].lowercased()] = String(value.reversed().drop { $0 == " " || $0 == "\t" }.reversed())
+      let last = value.lastIndex { $0 != " " && $0 != "\t" }
+      fields[line[..<colon].lowercased()] = last.map { String(value[...$0]) } ?? ""
     }
   }
 }

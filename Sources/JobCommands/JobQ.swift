@@ -47,8 +47,13 @@ package enum JobqProgram {
   /// The exit code; what went wrong has been said on standard error.
   private static func run(_ words: () throws -> [String]) -> Int32 {
     do {
-      var command = try JobQ.parseAsRoot(CommandWords.separated(try words()))
-      try command.run()
+      let words = CommandWords.separated(try words())
+      if let enqueue = EnqueueCommand(plain: words) {
+        try enqueue.run()
+      } else {
+        var command = try JobQ.parseAsRoot(words)
+        try command.run()
+      }
       return 0
     } catch let error as ClientError {
       complain("\(error)")

@@ -12,6 +12,7 @@ import Supervisor
 enum Daemon {
   /// Runs until it is told to stop. Returns after an orderly stop.
   static func run(_ launch: Launch) async throws(StartError) {
+    Allocator.giveBack()
     // Writing to a client that has gone is an error to be handled, not a reason to die. signal(7).
     signal(SIGPIPE, SIG_IGN)
     let log = DaemonLog(style: .detected(environment: launch.environment))

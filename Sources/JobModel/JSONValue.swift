@@ -57,6 +57,14 @@ package struct AnyKey: CodingKey {
 package struct UnknownField: Error, Hashable, CustomStringConvertible {
   package var name: String
   package var known: [String]
+
+  package init<Keys: CodingKey & CaseIterable>(_ key: some CodingKey, _: Keys.Type, under path: [any CodingKey] = []) {
+    name = (path + [key]).reduce(into: "") { path, key in
+      path += key.intValue.map { "[\($0)]" } ?? (path.isEmpty ? key.stringValue : ".\(key.stringValue)")
+    }
+    known = Keys.allCases.map(\.stringValue).sorted()
+  }
+
   package var description: String { "unknown field \"\(name)\"; known are \(known.joined(separator: ", "))" }
 }
 
@@ -65,10 +73,7 @@ extension Decoder {
   package func refuseUnknownKeys<Keys: CodingKey & CaseIterable>(_: Keys.Type) throws {
     let container = try self.container(keyedBy: AnyKey.self)
     for key in container.allKeys where Keys(stringValue: key.stringValue) == nil {
-      let path = (codingPath + [key]).reduce(into: "") { path, key in
-        path += key.intValue.map { "[\($0)]" } ?? (path.isEmpty ? key.stringValue : ".\(key.stringValue)")
-      }
-      throw UnknownField(name: path, known: Keys.allCases.map(\.stringValue).sorted())
+      throw UnknownField(key, Keys.self, under: codingPath)
     }
   }
 }

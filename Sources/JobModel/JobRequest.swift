@@ -56,38 +56,47 @@ package struct JobRequest: Sendable, Hashable, Codable {
     case requestID = "request_id"
   }
 
+  /// Reads the keys that are there: a request has few of the many that it may have.
   package init(from decoder: any Decoder) throws {
-    try decoder.refuseUnknownKeys(CodingKeys.self)
-    let c = try decoder.container(keyedBy: CodingKeys.self)
-    queue = try c.decodeIfPresent(String.self, forKey: .queue)
-    name = try c.decodeIfPresent(String.self, forKey: .name)
-    labels = try c.decodeIfPresent([String: String].self, forKey: .labels)
-    priority = try c.decodeIfPresent(Int.self, forKey: .priority)
-    command = try c.decodeIfPresent([String].self, forKey: .command)
+    let c = try decoder.container(keyedBy: AnyKey.self)
+    // Sorted, so that of several bad values the same one is always told; an unknown field before all.
+    let keys = try c.allKeys.map { key in
+      guard let field = CodingKeys(rawValue: key.stringValue) else { throw UnknownField(key, CodingKeys.self) }
+      return (key, field)
+    }
+    for (key, field) in keys.count > 1 ? keys.sorted(by: { $0.0.stringValue < $1.0.stringValue }) : keys {
+      switch field {
+      case .queue: queue = try c.decodeIfPresent(String.self, forKey: key)
+      case .name: name = try c.decodeIfPresent(String.self, forKey: key)
+      case .labels: labels = try c.decodeIfPresent([String: String].self, forKey: key)
+      case .priority: priority = try c.decodeIfPresent(Int.self, forKey: key)
+      case .command: command = try c.decodeIfPresent([String].self, forKey: key)
+      case .payload: payload = try c.decode(JSONValue.self, forKey: key)
+      case .cwd: cwd = try c.decodeIfPresent(String.self, forKey: key)
+      case .env: env = try c.decodeIfPresent([String: String].self, forKey: key)
+      case .umask: umask = try c.decodeIfPresent(String.self, forKey: key)
+      case .stdin: stdin = try c.decodeIfPresent(String.self, forKey: key)
+      case .stdinBase64: stdinBase64 = try c.decodeIfPresent(String.self, forKey: key)
+      case .runAt: runAt = try c.decodeIfPresent(Timestamp.self, forKey: key)
+      case .delay: delay = try c.decodeIfPresent(TimeSpan.self, forKey: key)
+      case .timeout: timeout = try c.decodeIfPresent(TimeSpan.self, forKey: key)
+      case .killGrace: killGrace = try c.decodeIfPresent(TimeSpan.self, forKey: key)
+      case .retries: retries = try c.decodeIfPresent(Int.self, forKey: key)
+      case .backoff: backoff = try c.decodeIfPresent(Backoff.self, forKey: key)
+      case .retryOn: retryOn = try c.decodeIfPresent(ExitCodes.self, forKey: key)
+      case .noRetryOn: noRetryOn = try c.decodeIfPresent(ExitCodes.self, forKey: key)
+      case .onInterrupt: onInterrupt = try c.decodeIfPresent(OnInterrupt.self, forKey: key)
+      case .uniqueKey: uniqueKey = try c.decodeIfPresent(String.self, forKey: key)
+      case .after: after = try c.decodeIfPresent([JobReference].self, forKey: key)
+      case .afterAny: afterAny = try c.decodeIfPresent([JobReference].self, forKey: key)
+      case .ref: ref = try c.decodeIfPresent(String.self, forKey: key)
+      case .hold: hold = try c.decodeIfPresent(Bool.self, forKey: key)
+      case .splitOutput: splitOutput = try c.decodeIfPresent(Bool.self, forKey: key)
+      case .requestID: requestID = try c.decodeIfPresent(String.self, forKey: key)
+      }
+    }
     // `"payload": null` is a payload: only an absent key is none.
-    payload = c.contains(.payload) ? try c.decode(JSONValue.self, forKey: .payload) : nil
     if payload == .null, command != nil { payload = nil }
-    cwd = try c.decodeIfPresent(String.self, forKey: .cwd)
-    env = try c.decodeIfPresent([String: String].self, forKey: .env)
-    umask = try c.decodeIfPresent(String.self, forKey: .umask)
-    stdin = try c.decodeIfPresent(String.self, forKey: .stdin)
-    stdinBase64 = try c.decodeIfPresent(String.self, forKey: .stdinBase64)
-    runAt = try c.decodeIfPresent(Timestamp.self, forKey: .runAt)
-    delay = try c.decodeIfPresent(TimeSpan.self, forKey: .delay)
-    timeout = try c.decodeIfPresent(TimeSpan.self, forKey: .timeout)
-    killGrace = try c.decodeIfPresent(TimeSpan.self, forKey: .killGrace)
-    retries = try c.decodeIfPresent(Int.self, forKey: .retries)
-    backoff = try c.decodeIfPresent(Backoff.self, forKey: .backoff)
-    retryOn = try c.decodeIfPresent(ExitCodes.self, forKey: .retryOn)
-    noRetryOn = try c.decodeIfPresent(ExitCodes.self, forKey: .noRetryOn)
-    onInterrupt = try c.decodeIfPresent(OnInterrupt.self, forKey: .onInterrupt)
-    uniqueKey = try c.decodeIfPresent(String.self, forKey: .uniqueKey)
-    after = try c.decodeIfPresent([JobReference].self, forKey: .after)
-    afterAny = try c.decodeIfPresent([JobReference].self, forKey: .afterAny)
-    ref = try c.decodeIfPresent(String.self, forKey: .ref)
-    hold = try c.decodeIfPresent(Bool.self, forKey: .hold)
-    splitOutput = try c.decodeIfPresent(Bool.self, forKey: .splitOutput)
-    requestID = try c.decodeIfPresent(String.self, forKey: .requestID)
   }
 }
 

@@ -3,8 +3,8 @@ import JobModel
 import SQLite
 
 /// A job as it is put into the database: what costs time to encode is encoded by the caller, not by the one
-/// thread that writes.
-struct EncodedSpec: Sendable {
+/// thread that writes. A reference, since a spec is large: its copies would retain a dozen strings each.
+final class EncodedSpec: Sendable {
   let spec: JobSpec
   private let command: String?
   private let env: String?

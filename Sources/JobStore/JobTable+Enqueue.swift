@@ -36,20 +36,19 @@ extension JobTable {
 
   /// - Parameter earlier: the answers to the jobs before it in the same call.
   private func enqueue(_ encoded: EncodedSpec, among earlier: [Enqueued], at moment: Moment) throws -> Answer {
-    let spec = encoded.spec
-    if let request = spec.requestID {
+    if let request = encoded.spec.requestID {
       let since = Timestamp(milliseconds: moment.wall.milliseconds - Self.requestMemory.milliseconds)
       let known: JobID? = try statements[.findRequest].bind(request).bind(since).first { row throws(SQLiteError) in
         try row.read()
       }
       if let known { return .existing(known) }
     }
-    if let key = spec.uniqueKey, let live = try owner(ofKey: key) {
-      try remember(spec.requestID, live, at: moment)
+    if let key = encoded.spec.uniqueKey, let live = try owner(ofKey: key) {
+      try remember(encoded.spec.requestID, live, at: moment)
       return .existing(live)
     }
     let row = try insert(encoded, among: earlier, at: moment)
-    try remember(spec.requestID, row.id, at: moment)
+    try remember(encoded.spec.requestID, row.id, at: moment)
     return .new(row)
   }
 
@@ -64,9 +63,8 @@ extension JobTable {
   }
 
   private func insert(_ encoded: EncodedSpec, among earlier: [Enqueued], at moment: Moment) throws -> JobRow {
-    let spec = encoded.spec
     let dependencies = encoded.dependencies { earlier[$0].id }
-    var row = JobRow(spec, at: moment)
+    var row = JobRow(encoded.spec, at: moment)
     var isResolved: [Bool] = []
     var failed: (id: JobID, state: JobState)?
     for (id, kind) in dependencies {
@@ -82,13 +80,13 @@ extension JobTable {
     if let failed {
       row.cancel(because: failed.id, ended: failed.state, at: moment)
     } else {
-      row.wait(held: spec.hold, at: moment)
+      row.wait(held: encoded.spec.hold, at: moment)
     }
-    row.limitKey = try keyLabel(of: spec.queue).flatMap { spec.labels[$0] }
+    row.limitKey = try keyLabel(of: encoded.spec.queue).flatMap { encoded.spec.labels[$0] }
     let id = try add(row, at: moment)
     row.id = id
     try encoded.insert(for: id, by: statements[.insertSpec])
-    for (key, value) in spec.labels { try statements[.insertLabel].bind(id).bind(key).bind(value).run() }
+    for (key, value) in encoded.spec.labels { try statements[.insertLabel].bind(id).bind(key).bind(value).run() }
     for ((other, kind), isResolved) in zip(dependencies, isResolved) {
       try statements[.insertDependency].bind(id).bind(other).bind(kind).bind(isResolved).run()
     }

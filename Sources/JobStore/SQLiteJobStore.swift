@@ -123,7 +123,7 @@ extension SQLiteJobStore {
     var encoded: [EncodedSpec] = []
     encoded.reserveCapacity(specs.count)
     for spec in specs { encoded.append(try EncodedSpec(spec)) }
-    let all = encoded
+    let all = consume encoded
     return try await write(weight: all.count) { table, _ in try table.enqueue(all, at: moment) }
   }
 

@@ -1,7 +1,7 @@
 import CSQLite
 
 /// What SQLite answered when it did not do what was asked (https://www.sqlite.org/rescode.html).
-package struct SQLiteError: Error, Sendable, Hashable, CustomStringConvertible {
+@usableFromInline package struct SQLiteError: Error, Sendable, Hashable, CustomStringConvertible {
   /// The extended result code; its low byte is the primary one.
   package var code: Int32
   /// errno of the last system call that failed; 0 where none did (`sqlite3_system_errno`).
@@ -42,5 +42,5 @@ package struct SQLiteError: Error, Sendable, Hashable, CustomStringConvertible {
       || primaryCode == SQLITE_AUTH
   }
 
-  package var description: String { "SQLite says \"\(message)\" (\(code)) at: \(doing)" }
+  @usableFromInline package var description: String { "SQLite says \"\(message)\" (\(code)) at: \(doing)" }
 }

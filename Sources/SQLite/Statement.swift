@@ -5,7 +5,7 @@ import CSQLite
 ///
 /// Belongs to the thread of its connection, which it keeps alive. A bind that fails is told by the next step.
 @safe
-package final class Statement {
+@usableFromInline package final class Statement {
   package let sql: String
   private let connection: Connection
   private let handle: OpaquePointer
@@ -74,16 +74,16 @@ package final class Statement {
   // MARK: Parameters
 
   @discardableResult
-  package func bind(_ value: some SQLiteValue) -> Statement {
+  @inlinable package func bind(_ value: some SQLiteValue) -> Statement {
     value.bind(to: self)
     return self
   }
 
-  func bindInteger(_ value: Int64) { note(unsafe sqlite3_bind_int64(handle, next(), value)) }
-  func bindReal(_ value: Double) { note(unsafe sqlite3_bind_double(handle, next(), value)) }
-  func bindNull() { note(unsafe sqlite3_bind_null(handle, next())) }
+  @usableFromInline func bindInteger(_ value: Int64) { note(unsafe sqlite3_bind_int64(handle, next(), value)) }
+  @usableFromInline func bindReal(_ value: Double) { note(unsafe sqlite3_bind_double(handle, next(), value)) }
+  @usableFromInline func bindNull() { note(unsafe sqlite3_bind_null(handle, next())) }
 
-  func bindText(_ value: String) {
+  @usableFromInline func bindText(_ value: String) {
     var value = value
     let index = next()
     let code = value.withUTF8 { bytes in
@@ -122,21 +122,21 @@ package final class Statement {
 
   // MARK: Columns
 
-  package func read<Value: SQLiteValue>(_: Value.Type = Value.self) throws(SQLiteError) -> Value {
+  @inlinable package func read<Value: SQLiteValue>(_: Value.Type = Value.self) throws(SQLiteError) -> Value {
     try Value.read(from: self)
   }
 
-  func readInteger() -> Int64 {
+  @usableFromInline func readInteger() -> Int64 {
     defer { column += 1 }
     return unsafe sqlite3_column_int64(handle, column)
   }
 
-  func readReal() -> Double {
+  @usableFromInline func readReal() -> Double {
     defer { column += 1 }
     return unsafe sqlite3_column_double(handle, column)
   }
 
-  func readText() -> String {
+  @usableFromInline func readText() -> String {
     defer { column += 1 }
     // The text is asked for before its length: the other order may measure another encoding
     // (c3ref/column_blob.html).
@@ -153,7 +153,7 @@ package final class Statement {
   }
 
   /// Whether the next column is NULL; then it has been passed.
-  package func skipNull() -> Bool {
+  @usableFromInline package func skipNull() -> Bool {
     guard unsafe sqlite3_column_type(handle, column) == SQLITE_NULL else { return false }
     column += 1
     return true

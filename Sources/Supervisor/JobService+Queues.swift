@@ -56,14 +56,14 @@ extension JobService {
   /// Pauses all queues.
   package func pause(_ request: PauseRequest) async throws(Problem) {
     do throws(InvalidValue) { try request.check() } catch { throw Problem(error) }
-    try await asking { store throws(StoreError) in try await store.setPause(request, at: now) }
+    try await asking { _ throws(StoreError) in try await supervisor.setPause(request, at: now) }
     // A pause with an end is waited for.
-    await supervisor.loosened()
+    if request.span != nil { await supervisor.loosened() }
   }
 
   /// Takes the pause of all queues, and a drain, back.
   package func resume() async throws(Problem) {
-    try await asking { store throws(StoreError) in try await store.setPause(nil, at: now) }
+    try await asking { _ throws(StoreError) in try await supervisor.setPause(nil, at: now) }
     await supervisor.resume()
   }
 

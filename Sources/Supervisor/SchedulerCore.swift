@@ -27,6 +27,10 @@ package struct SchedulerCore: Sendable {
     case loosened
     case limits(workers: Int, queues: [String: QueueLimits])
     case lease(LeaseEvent)
+    /// The store is asked to pause all queues, or to let them go on.
+    case pauseAsked
+    /// It has answered; nil where it could not.
+    case pauseAnswered(Bool?)
     case drain
     case resume
     case stop
@@ -97,6 +101,7 @@ package struct SchedulerCore: Sendable {
   var alarms = Alarms()
   /// False once a claim came back with less than it asked for: no more than the limits let through is waiting.
   var mayHaveWork = true
+  private var pause = PauseKnowledge()
   /// Cancels of jobs that a claim under way may be taking just now.
   private var cancelsDuringClaim: Set<JobID> = []
   var desk = LeaseDesk()
@@ -132,6 +137,7 @@ package struct SchedulerCore: Sendable {
       if stale { promote(&actions) }
     case .promoteFailed: promoting = .idle
     case .alarm:
+      pause.forget()
       promote(&actions)
       expire(&actions)
       // Whether it was this that came the store knows: it tells anew what is still to come.
@@ -154,6 +160,8 @@ package struct SchedulerCore: Sendable {
       queueLimits = queues
       wake()
     case .lease(let event): handle(event, &actions)
+    case .pauseAsked: pause.asked()
+    case .pauseAnswered(let isPaused): pause.answered(isPaused)
     case .drain:
       isDraining = true
       if busy == 0, claiming == .idle { actions.append(.idle) }
@@ -193,6 +201,7 @@ package struct SchedulerCore: Sendable {
 
   /// Anything may have changed that a claim or a look under way did not see.
   mutating func wake() {
+    pause.forget()
     wakeClaims()
     desk.noteAnything()
   }
@@ -250,7 +259,8 @@ package struct SchedulerCore: Sendable {
   package var busy: Int { running.values.count { !$0.isLeased } }
 
   private mutating func claim(_ actions: inout [Action]) {
-    guard mayHaveWork, claiming == .idle, !isRecovering, !isDraining, !isStopping else { return }
+    guard mayHaveWork, claiming == .idle, !isRecovering, !isDraining, !isStopping, !pause.isCertain
+    else { return }
     let free = workers - busy
     guard free > 0 else { return }
     let request = ClaimRequest(limit: free, rooms: rooms)

@@ -177,7 +177,7 @@ struct ConfigurationTests {
       ),
       ("workers: 1\nsocket: {mode: \"x}\n", "f:3: this is no YAML: found unexpected end of stream"),
       ("workers: 1\n---\nworkers: 2\n", "f:2: one document is expected: "),
-      ("workers: 1\nqueues: *no\n", "f:2: one document is expected: found undefined alias"),
+      ("workers: 1\nqueues: *no\n", "f:2: the alias *no is not supported; write the value out"),
       ("workers: \u{0}\n", "f:1: this is no YAML: control characters are not allowed"),
       ("\nworkers: 1\nsocket: {}\nworkers: 2\n", "f:2: workers: stands more than once in the same mapping"),
       ("queues:\n  a: {}\n  b: {}\n  a: {}\n", "f:2: a: stands more than once in the same mapping"),

@@ -6,6 +6,7 @@
 #endif
 /// Linux headers that Swift's Glibc module leaves out.
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>

@@ -2,7 +2,7 @@ import JobModel
 import JobStore
 import Supervisor
 package import TimeZones
-import Yams
+import YAML
 
 extension Configuration {
   /// Reads the text of a configuration file. It looks at no clock, and at no file but those of the zones that
@@ -15,8 +15,8 @@ extension Configuration {
   {
     self.init(cores: cores)
     let root: Node?
-    do throws(Complaint) { root = try YAMLDocument.root(of: yaml) } catch {
-      throw ConfigurationError(file: file, [error])
+    do throws(YAMLError) { root = try Node.document(of: yaml) } catch {
+      throw ConfigurationError(file: file, [Complaint(error, yaml)])
     }
     guard let root else { return }
     let complaints = Section.Complaints()

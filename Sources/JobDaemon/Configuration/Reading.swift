@@ -1,5 +1,5 @@
 import JobModel
-import Yams
+import YAML
 
 /// How one kind of value is read from its node.
 struct Reading<Value> {
@@ -104,8 +104,8 @@ extension Reading where Value == [String] {
   static var command: Reading {
     Reading("a list of words that begins with the program") { node in
       guard case .sequence(let sequence) = node else { return nil }
-      let words = sequence.compactMap(\.text)
-      guard words.count == sequence.count, let program = words.first, !program.isEmpty,
+      let words = sequence.nodes.compactMap(\.text)
+      guard words.count == sequence.nodes.count, let program = words.first, !program.isEmpty,
         words.allSatisfy({ !$0.utf8.contains(0) })
       else { return nil }
       return words
@@ -119,8 +119,8 @@ extension Reading where Value == [String: String] {
     Reading("a mapping of \(what) to words") { node in
       guard case .mapping(let mapping) = node else { return nil }
       var words: [String: String] = [:]
-      for (key, value) in mapping {
-        guard let key = key.text, let value = value.text else { return nil }
+      for entry in mapping.entries {
+        guard let key = entry.key.text, let value = entry.value.text else { return nil }
         words[key] = value
       }
       return words
@@ -170,7 +170,7 @@ extension Node {
 
   /// YAML 1.2.2 section 10.3.2: nothing, `~` or `null` without quotes.
   var isNull: Bool {
-    guard case .scalar(let scalar) = self, scalar.style == .plain || scalar.style == .any else { return false }
+    guard case .scalar(let scalar) = self, scalar.isPlain else { return false }
     return ["", "~", "null", "Null", "NULL"].contains(scalar.string)
   }
 
@@ -178,8 +178,7 @@ extension Node {
   var shown: String {
     switch self {
     case .mapping: "a mapping"
-    case .sequence(let sequence): sequence.isEmpty ? "an empty list" : "a list"
-    case .alias: "an alias"
+    case .sequence(let sequence): sequence.nodes.isEmpty ? "an empty list" : "a list"
     case .scalar(let scalar):
       isNull
         ? "nothing"

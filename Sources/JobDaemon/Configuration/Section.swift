@@ -1,5 +1,5 @@
 import JobModel
-import Yams
+import YAML
 
 /// One mapping of the file while it is read. Each key is asked for by name; at the end `refuseUnknown` complains
 /// of those that nobody asked for.
@@ -29,13 +29,13 @@ struct Section {
       complaints.add(line, path.isEmpty ? nil : path, "keys with values are expected, not \(node.shown)")
       return nil
     }
-    entries = mapping.compactMap { key, value in
-      let line = key.mark?.line ?? line
-      guard let text = key.text else {
-        complaints.add(line, path.isEmpty ? nil : path, "a key is expected to be a word, not \(key.shown)")
+    entries = mapping.entries.compactMap { entry in
+      guard let text = entry.key.text else {
+        complaints.add(
+          entry.key.line, path.isEmpty ? nil : path, "a key is expected to be a word, not \(entry.key.shown)")
         return nil
       }
-      return (text, line, value)
+      return (text, entry.key.line, entry.value)
     }
   }
 

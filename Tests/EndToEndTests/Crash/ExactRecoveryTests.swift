@@ -73,11 +73,11 @@ struct ExactRecoveryTests {
       queue: "default", work: .command(["/bin/true"]), killGrace: .seconds(10), retries: 0, backoff: .standard)
     for _ in 0..<101 { _ = try await store.enqueue(Array(repeating: spec, count: 1000), at: moment) }
     let claimed = try await store.claim(ClaimRequest(limit: 1000), at: moment)
-    for (number, attempt) in claimed.enumerated() {
+    for (number, attempt) in claimed.attempts.enumerated() {
       let leader = ProcessIdentity(pid: 90_000 + Int32(number), startTime: 1, bootID: SQLiteJobStore.bootID())
       store.noteProcess(attempt.id, attempt: 1, leader)
     }
-    try await store.setPaused(true)
+    try await store.setPause(PauseRequest(), at: moment)
     await store.close()
     let database = try Connection(place.database, .readWrite)
     // As a daemon leaves it that was killed: the next checks the whole file.
