@@ -90,7 +90,8 @@ let package = Package(
     .target(
       name: "JobDaemon",
       dependencies: [
-        "CLinux", "ControlServer", "CrashPoints", "JobModel", "JobProcess", "JobStore", "Supervisor", "TimeZones", "YAML",
+        "CLinux", "ControlServer", "CrashPoints", "JobModel", "JobProcess", "JobStore", "Supervisor", "TimeZones",
+        "YAML",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

@@ -78,6 +78,7 @@ extension EnqueueCommand {
       case "--umask": options.umask = value
       case "--stdin": options.stdin = value
       case "--unique": options.unique = value
+      case "--payload": options.payload = value
       case "--after": options.after.append(try Values.ids(value))
       case "--after-any": options.afterAny.append(try Values.ids(value))
       case "--from": from = value
@@ -100,7 +101,7 @@ extension JobOptions {
     (options.retryOn, options.noRetryOn, options.onInterrupt) = (nil, nil, nil)
     (options.cwd, options.env, options.inheritEnv, options.umask, options.stdin) = (nil, [], false, nil, nil)
     (options.unique, options.after, options.afterAny) = (nil, [], [])
-    (options.splitOutput, options.hold) = (false, false)
+    (options.splitOutput, options.hold, options.payload) = (false, false, nil)
     return options
   }
 }

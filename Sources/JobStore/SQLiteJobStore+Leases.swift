@@ -2,7 +2,8 @@ package import JobModel
 import SQLite
 
 extension SQLiteJobStore {
-  package func lease(_ terms: LeaseTerms, room: QueueRoom, at moment: Moment) async throws(StoreError) -> GrantedLeases {
+  package func lease(_ terms: LeaseTerms, room: QueueRoom, at moment: Moment) async throws(StoreError) -> GrantedLeases
+  {
     var grant = try await write(isSynced: false) { table, isSynced in
       try table.lease(terms, room: room, isSynced: isSynced, at: moment)
     }

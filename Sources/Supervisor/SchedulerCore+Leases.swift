@@ -85,8 +85,15 @@ extension SchedulerCore {
     {
       wakeClaims()
     }
+    let queue = desk.queue(of: ticket)
     desk.looked(ticket, found: found.count)
-    for lease in found where leasesEnded[Attempt(id: lease.id, number: lease.attempt)] == nil { add(lease) }
+    for lease in found {
+      if leasesEnded[Attempt(id: lease.id, number: lease.attempt)] == nil {
+        add(lease)
+      } else if let queue {
+        makeRoom(in: queue)
+      }
+    }
     forgetEndedLeases()
     if !found.isEmpty { arm(leaseEnding: due, &actions) }
   }
@@ -101,9 +108,15 @@ extension SchedulerCore {
   private mutating func endLease(_ id: JobID, _ attempt: Int) {
     guard let ended = running[id], ended.isLeased, ended.attempt == attempt else { return }
     running[id] = nil
-    if queueLimits[ended.queue] != nil { wakeClaims() }
+    makeRoom(in: ended.queue)
+  }
+
+  /// A place of a queue is free that a claim or a look may have met taken.
+  mutating func makeRoom(in queue: String) {
+    guard let limits = queueLimits[queue] else { return }
+    wakeClaims()
     // Whoever looked in vain may have met a key at its limit.
-    if queueLimits[ended.queue]?.perKey != nil { desk.noteAnything(in: ended.queue) }
+    if limits.perKey != nil { desk.noteAnything(in: queue) }
   }
 
   /// A commit that may have ended a lease: of one that is known, or of one whose grant is still on its way here.
@@ -113,6 +126,7 @@ extension SchedulerCore {
       endLease(change.id, change.attempt)
     } else if desk.oldestLook != nil {
       leasesEnded[Attempt(id: change.id, number: change.attempt)] = desk.looks
+      makeRoom(in: change.queue)
     }
   }
 
@@ -160,7 +174,6 @@ extension SchedulerCore {
     let claimed = claiming == .idle ? 0 : lastRequest?.rooms[queue]?.places ?? 0
     return leaseRoom(in: queue, besides: claimed + looking)
   }
-
 
   private func leaseRoom(in queue: String, besides reserved: Int) -> Int {
     guard let limit = queueLimits[queue]?.concurrency else { return .max }

@@ -239,8 +239,7 @@ package struct SchedulerCore: Sendable {
     guard let ended = running[id], ended.attempt == attempt else { return }
     running[id] = nil
     // A queue at its limit may have held work back that the last claim could not see.
-    if queueLimits[ended.queue] != nil { wakeClaims() }
-    if queueLimits[ended.queue]?.perKey != nil { desk.noteAnything(in: ended.queue) }
+    makeRoom(in: ended.queue)
     if isDraining || isStopping, busy == 0, claiming == .idle { actions.append(.idle) }
   }
 

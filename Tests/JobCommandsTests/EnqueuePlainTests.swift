@@ -40,6 +40,7 @@ struct EnqueuePlainTests {
     "retry-on": ["1,75,100-110", "1,x"], "no-retry-on": ["2"], "on-interrupt": ["hold", "weep"],
     "cwd": ["/tmp", "a", "-"], "env": ["K=V", "PATH", "=x"], "umask": ["077", "999"], "stdin": ["/dev/null"],
     "unique": ["k", "k=v", "=", ""], "after": ["1,2", "3", "1,,2"], "after-any": ["4", "x"], "from": ["-", "file"],
+    "payload": ["{}", "-1", ""],
     "socket": ["/tmp/s", "--"],
   ]
 

@@ -251,7 +251,7 @@ import Testing
     #expect(took[1] < took[0] * 12)
 
     try await withStore(mostTold: 1000) { store, directory in
-      // A long run takes the hundred thousand of docs/decisions/0011.
+      // A long run takes the hundred thousand of docs/decisions/0010.
       let count = getenv("CASES") == nil ? 20_000 : 100_000
       let first = try await store.enqueue(chain(count), at: .start)[0].id
       var slowest = 0.0

@@ -106,5 +106,11 @@ struct ClockHouse {
     return try await service.job(id, viewer: 0).state
   }
 
+  /// Returns once a job that runs waits for its next attempt. It looks, at rest between looks: a loop that yields
+  /// would keep one of two threads from whoever is waited for.
+  func isScheduled(_ id: JobID) async throws {
+    while try await service.job(id, viewer: 0).state != .scheduled { try await Task.sleep(for: .milliseconds(2)) }
+  }
+
   func end(of id: JobID) async throws -> Job { try await service.wait(id, timeout: .seconds(30), viewer: 0) }
 }

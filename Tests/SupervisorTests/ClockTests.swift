@@ -30,7 +30,7 @@ struct ClockTests {
         $0.retries = 1
         $0.backoff = Backoff(kind: .fixed, base: .minutes(1), max: .minutes(1), jitter: 0)
       }
-      while try await house.service.job(failing, viewer: 0).state != .scheduled { await Task.yield() }
+      try await house.isScheduled(failing)
       house.time.setWall(by: TimeSpan(milliseconds: Int64(direction) * Self.day.milliseconds))
       #expect(try await house.state(delayed) == .scheduled)
       #expect(try await house.state(failing) == .scheduled)
@@ -75,7 +75,7 @@ struct ClockTests {
           $0.retries = 1
           $0.backoff = Backoff(kind: .fixed, base: .minutes(10), max: .minutes(10), jitter: 0)
         }
-        while try await house.service.job(failing, viewer: 0).state != .scheduled { await Task.yield() }
+        try await house.isScheduled(failing)
       }
       // The boot clock begins anew, and says less than it did.
       let back = Moment(wall: Self.start.wall + .days(7), boot: 5000)

@@ -29,7 +29,8 @@ struct SchedulerCoreTests {
   func recovery() {
     var core = SchedulerCore(workers: 2, isRecovering: true)
     for event: SchedulerCore.Event in [
-      .changed([.queued(1)]), .limits(workers: 3, queues: ["q": QueueLimits(concurrency: 1)]), .loosened, .resume, .alarm,
+      .changed([.queued(1)]), .limits(workers: 3, queues: ["q": QueueLimits(concurrency: 1)]), .loosened, .resume,
+      .alarm,
       .claimed(attempts: []),
     ] {
       #expect(core.handle(event).claims.isEmpty, "\(event)")
