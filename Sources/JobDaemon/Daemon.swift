@@ -138,6 +138,7 @@ private struct Parts: Sendable {
         metadata: ["why": "\(runner.containmentNote)"])
     }
     await notifier.send(.ready, .status("ready"))
+    Allocator.forgetStart()
     var failure: (any Error)?
     do { try await group.run() } catch { failure = error }
     signals.cancel()
