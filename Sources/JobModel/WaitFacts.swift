@@ -80,6 +80,9 @@ extension WaitFacts {
   }
 
   private var dependency: Why {
+    guard !dependencies.isEmpty else {
+      return Why(.dependency, "what it waited for has ended; it goes on in a moment", remedy: "jobq status \(job.id)")
+    }
     let names = dependencies.prefix(Self.named).map { "\($0.id) (\($0.state.rawValue))" }
     let list = Self.list(names, of: dependencies.count)
     // The one that a person must do something about is the one to look at.

@@ -55,9 +55,17 @@ final class LogShelf {
     }
     let root = if let root { root } else { try System.openDirectory(path) }
     self.root = root
-    let directory = try Self.enter(names.shard, in: root)
-    shard = (names.shard, directory)
-    return try body(directory)
+    var tries = 0
+    while true {
+      do throws(Failure) {
+        let directory = try Self.enter(names.shard, in: root)
+        shard = (names.shard, directory)
+        return try body(directory)
+      } catch  where error.errno == ENOENT && tries < 100 {
+        // Removed as empty between being entered and being written to: retention was just there.
+        tries += 1
+      }
+    }
   }
 }
 

@@ -40,11 +40,15 @@ extension JobTable {
     try statements[.savepoint].run()
     do {
       try body()
-    } catch let refusal as StoreError {
-      try statements[.rollbackTo].run()
-      try statements[.release].run()
+    } catch {
+      // The writer undoes its own savepoint only, which has the same name. Where SQLite has rolled everything back
+      // there is none left.
+      if !statements.connection.isAutocommit {
+        try statements[.rollbackTo].run()
+        try statements[.release].run()
+      }
       rollBack(to: before)
-      throw refusal
+      throw error
     }
     try statements[.release].run()
   }

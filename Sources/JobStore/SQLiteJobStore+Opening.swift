@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+package import JobModel
 import SQLite
 import Synchronization
 
@@ -15,11 +16,12 @@ extension SQLiteJobStore {
   ///     a later start.
   /// - Throws: `.refused` where the database may not be used, with its full path and what to do; nothing was
   ///   changed then. `.storage` where the disk is full or fails.
-  package static func open(directory: String, bootID: String = SQLiteJobStore.bootID(), mostTold: Int = 1000)
-    async throws(StoreError)
-    -> SQLiteJobStore
-  {
+  package static func open(
+    directory: String, bootID: String = SQLiteJobStore.bootID(), mostTold: Int = 1000, hooks: Hooks = Hooks()
+  ) async throws(StoreError) -> SQLiteJobStore {
     let signals = StoreSignals()
+    // Before the writer's thread: what an earlier daemon left to tell ends jobs from its first moment on.
+    signals.hooks.set(hooks)
     let writes = try Inbox<WriteRequest>()
     let reads = try Inbox<ReadRequest>()
     let readersEnded = Gate(count: readers)
@@ -153,7 +155,8 @@ extension SQLiteJobStore {
           WHERE state IN ('held', 'blocked', 'scheduled') AND due_boot IS NOT NULL;
           UPDATE queues SET pause_boot = NULL, start_boot = NULL;
           UPDATE store SET pause_boot = NULL;
-          UPDATE attempts SET lease_boot = NULL WHERE finished_at IS NULL AND lease_boot IS NOT NULL
+          UPDATE attempts SET lease_boot = NULL WHERE finished_at IS NULL AND lease_boot IS NOT NULL;
+          UPDATE untold SET boot = 0
           """)
       }
       try connection.execute("UPDATE hook_deliveries SET due = 0 WHERE due > 0")

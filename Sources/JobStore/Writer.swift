@@ -10,6 +10,8 @@ struct WriteRequest: Sendable {
   var isSynced: Bool
   /// How much work it is, in jobs.
   var weight = 1
+  /// The writer's own: nobody hears what becomes of it.
+  var isOwn = false
   /// Does it, within a transaction, and gives what tells the caller of success. May be called twice
   /// (`JobTable.NeedsSync`).
   var perform: @Sendable (_ table: JobTable, _ isSynced: Bool) throws -> @Sendable () -> Void
@@ -104,7 +106,7 @@ final class Writer {
   private var owesTelling: Bool { table.hasMoreToTell && table.mostTold > 0 }
 
   /// The writer's own: to tell on of ends of which too many jobs had to be told at once.
-  private static let tellMore = WriteRequest(isSynced: true) { table, _ in
+  private static let tellMore = WriteRequest(isSynced: true, isOwn: true) { table, _ in
     try table.tellMore()
     return {}
   } fail: { _ in
@@ -133,6 +135,7 @@ final class Writer {
     guard !requests.isEmpty else { return [] }
     var answers: [@Sendable () -> Void] = []
     var deferred: [WriteRequest] = []
+    var wasOwnRefused = false
     let began = ContinuousClock.now
     do {
       try set(sync)
@@ -144,6 +147,10 @@ final class Writer {
         } catch is JobTable.NeedsSync {
           deferred.append(request)
         } catch let refusal as StoreError {
+          if request.isOwn {
+            wasOwnRefused = true
+            table.noteMoreToTell(true)
+          }
           // Told after the commit as well: what it was refused for may be of this very transaction.
           answers.append { request.fail(refusal) }
         }
@@ -159,7 +166,8 @@ final class Writer {
       Self.fail(requests, note(error))
       return []
     }
-    isFailing = false
+    // Where its own was refused it tries again, at rest.
+    isFailing = wasOwnRefused
     signals.commits.note(requests: requests.count, took: .now - began, isSynced: sync == .full)
     signals.tell(table.takeChanges())
     for answer in answers {

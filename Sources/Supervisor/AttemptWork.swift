@@ -64,7 +64,7 @@ struct AttemptWork: Sendable {
     while true {
       do throws(StoreError) {
         _ = try await supervisor.store.finish(
-          id, attempt: attempt.attempt, ending, random: random, at: supervisor.time.now())
+          id, attempt: attempt.attempt, ending, random: random, at: end)
         return
       } catch {
         if case .storage = error.code, await supervisor.storageIsBack(after: error) { continue }

@@ -108,7 +108,8 @@ actor HookPool {
   }
 
   private func waitUntilIdle() async {
-    guard !core.running.isEmpty, !isHurried else { return }
+    // Cancelled: the deadline came before this was heard, and its `wake` found nobody.
+    guard !core.running.isEmpty, !isHurried, !Task.isCancelled else { return }
     await withCheckedContinuation { idleWaiter = $0 }
   }
 

@@ -19,6 +19,11 @@ package struct LogFeed {
   /// What may still have something to read. A log that is not followed is read stream by stream; one that is
   /// followed, as it comes.
   private var cursors: [Cursor] = []
+  /// There is said to be output that is not there: somebody has removed the file of an attempt that runs.
+  private var isMissing = false
+
+  /// What ended a wait.
+  private enum Wake { case over, output, change }
 
   private static let chunk = 64 << 10
 
@@ -62,17 +67,24 @@ package struct LogFeed {
 
   /// At most 64 KiB, in the order written; nil at the end, or once the task is cancelled or the daemon stops.
   package mutating func next() async throws(Problem) -> [UInt8]? {
+    var wake = Wake.change
     while !Task.isCancelled {
       guard attempt > 0, !cursors.isEmpty else {
         guard follow, try await nextAttempt() else { return nil }
         continue
       }
       for index in cursors.indices {
-        if let bytes = try await read(index) { return bytes }
+        if let bytes = try await read(index) {
+          isMissing = false
+          return bytes
+        }
         if !follow { break }
       }
       if follow {
-        guard try await waitForMore() else { continue }
+        // Not waited for again, or it would be "there" at once, again and again.
+        if wake == .output { isMissing = true }
+        wake = try await waitForMore()
+        guard wake == .over else { continue }
         // What came between the last read and the end.
         for index in cursors.indices {
           if let bytes = try await read(index) { return bytes }
@@ -95,29 +107,32 @@ package struct LogFeed {
     }
   }
 
-  /// Waits until there may be something to read (false), or the attempt is over (true).
+  /// Waits until there may be something to read, or the attempt is over.
   ///
   /// Whether it is over is what the store says, not the runner: an attempt that has only been claimed is not under way
   /// yet, and one whose processes have ended is over when that is on disk.
-  private func waitForMore() async throws(Problem) -> Bool {
-    let (service, id, attempt, cursors) = (service, id, attempt, cursors)
+  private func waitForMore() async throws(Problem) -> Wake {
+    let (service, id, attempt, cursors) = (service, id, attempt, isMissing ? [] : cursors)
     return try await service.supervisor.hub.watching(id) { watch throws(Problem) in
       let job = try await service.job(id, viewer: nil)
       let hasEnded = job.attempts.first { $0.attempt == attempt }?.finishedAt != nil
-      if hasEnded || (job.state.hasEnded && job.attempt < attempt) || service.supervisor.hub.isClosed { return true }
+      if hasEnded || (job.state.hasEnded && job.attempt < attempt) || service.supervisor.hub.isClosed { return .over }
       let runner = service.supervisor.runner
-      await withTaskGroup(of: Void.self) { group in
+      return await withTaskGroup(of: Wake.self) { group in
         for cursor in cursors {
           group.addTask {
             let hasMore = await runner.waitForOutput(id, attempt: attempt, stream: cursor.stream, beyond: cursor.offset)
             if !hasMore { await runner.waitForBegin(id, attempt: attempt) }
+            return hasMore ? .output : .change
           }
         }
-        group.addTask { await watch.next() }
-        await group.next()
-        group.cancelAll()
+        group.addTask {
+          await watch.next()
+          return .change
+        }
+        defer { group.cancelAll() }
+        return await group.next() ?? .change
       }
-      return false
     }
   }
 

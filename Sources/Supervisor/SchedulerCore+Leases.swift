@@ -183,10 +183,14 @@ extension SchedulerCore {
   // MARK: Time
 
   mutating func expire(_ actions: inout [Action]) {
-    guard !isStopping, running.values.contains(where: \.isLeased) else { return }
+    guard !isStopping,
+      alarms.leaseWall != nil || alarms.leaseBoot != nil || running.values.contains(where: \.isLeased)
+    else { return }
     switch expiring {
     case .idle:
       expiring = .asked
+      // As for jobs: the answer tells anew what is still to come, and where none comes `loosened` asks again.
+      (alarms.leaseWall, alarms.leaseBoot) = (nil, nil)
       actions.append(.expire)
     case .asked: expiring = .askedAndStale
     case .askedAndStale: break

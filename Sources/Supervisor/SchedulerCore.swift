@@ -4,7 +4,7 @@ package import JobStore
 /// What may start next, and what an event means: a plain value. Events go in, actions come out; nothing here waits,
 /// reads a clock or does I/O. It holds what is running and the limits, not what is waiting: it says how much may
 /// be taken, and the
-/// store takes that by index. So its memory is bounded by the number of workers, whatever the queue's length.
+/// store takes that by index. So its memory is bounded by the number of workers and of leases that are out, whatever the queue's length.
 ///
 /// Limits are derived from `running` each time they are asked for, never kept in a counter that could leak.
 package struct SchedulerCore: Sendable {
@@ -125,6 +125,7 @@ package struct SchedulerCore: Sendable {
       // Whoever sees the storage answer again says `loosened`.
       claiming = .idle
       cancelsDuringClaim.removeAll()
+      if isDraining || isStopping, busy == 0 { actions.append(.idle) }
       serve(&actions)
       return actions
     case .promoted(let report):
@@ -248,6 +249,8 @@ package struct SchedulerCore: Sendable {
     switch promoting {
     case .idle:
       promoting = .asked
+      // The answer tells anew what is still to come: a time that has passed would go off again and again.
+      (alarms.wall, alarms.boot) = (nil, nil)
       actions.append(.promote)
     case .asked: promoting = .askedAndStale
     case .askedAndStale: break

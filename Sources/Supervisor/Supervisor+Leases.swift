@@ -24,7 +24,7 @@ extension Supervisor {
       }
       group.addTask {
         try? await Task.sleep(for: terms.wait.duration)
-        await self.apply(.lease(.timeUp(ticket: ticket)))
+        await self.leaseTimeIsUp(ticket)
         return nil
       }
       for await case let granted? in group {
@@ -33,12 +33,20 @@ extension Supervisor {
       }
       return .success([])
     }
+    leaseTimesUp.remove(ticket)
     return try granted.get()
+  }
+
+  /// Perhaps before the other task has asked: then it asks as one that does not wait.
+  private func leaseTimeIsUp(_ ticket: UInt64) {
+    leaseTimesUp.insert(ticket)
+    apply(.lease(.timeUp(ticket: ticket)))
   }
 
   private func grant(_ terms: LeaseTerms, _ ticket: UInt64) async throws(Problem) -> [LeasedAttempt] {
     let ask = SchedulerCore.LeaseAsk(
-      ticket: ticket, queue: terms.queue, limit: terms.limit, isPatient: terms.wait > .zero)
+      ticket: ticket, queue: terms.queue, limit: terms.limit,
+      isPatient: terms.wait > .zero && !leaseTimesUp.contains(ticket))
     var event = SchedulerCore.LeaseEvent.asked(ask)
     while case .look(let limit, let room) = await turn(of: ticket, event) {
       var terms = terms
@@ -50,19 +58,20 @@ extension Supervisor {
       } catch {
         apply(.lease(.lookFailed(ticket: ticket)))
         storageFailed(error)
+        findLostLeases()
         throw Problem(error)
       }
       let leases = found.leases
+      let held = leases.map {
+        HeldLease(id: $0.job.id, attempt: $0.job.attempt, queue: terms.queue, labels: $0.job.labels)
+      }
       event = .looked(
-        ticket: ticket,
-        leases.map {
-          HeldLease(id: $0.job.id, attempt: $0.job.attempt, queue: terms.queue, labels: $0.job.labels)
-        },
-        due: moment.boot + terms.span.milliseconds, nextStart: found.nextStart, isCut: found.isCut)
+        ticket: ticket, held, due: moment.boot + terms.span.milliseconds, nextStart: found.nextStart, isCut: found.isCut
+      )
       guard !leases.isEmpty else { continue }
       apply(.lease(event))
       if Task.isCancelled {
-        await giveBack(leases)
+        await giveBack(held, leases)
         return []
       }
       return leases
@@ -84,10 +93,25 @@ extension Supervisor {
 
   func take(_ turn: LeaseTurn, _ ticket: UInt64) { leaseTurns.removeValue(forKey: ticket)?.resume(returning: turn) }
 
-  /// Where this fails the leases expire, which comes to the same but later.
-  private func giveBack(_ leases: [LeasedAttempt]) async {
-    do throws(StoreError) { try await store.giveBack(leases, at: time.now()) } catch { return storageFailed(error) }
-    for lease in leases { apply(.lease(.ended(lease.job.id, attempt: lease.job.attempt))) }
+  /// Where this fails the leases expire, which comes to the same but later. The core hears of it before the store
+  /// frees the attempts' numbers: the next who has such a job has the same number.
+  private func giveBack(_ leases: [HeldLease], _ granted: [LeasedAttempt]) async {
+    for lease in leases { apply(.lease(.ended(lease.id, attempt: lease.attempt))) }
+    do throws(StoreError) {
+      try await store.giveBack(granted, at: time.now())
+    } catch {
+      apply(.lease(.found(leases)))
+      storageFailed(error)
+    }
+  }
+
+  /// What the store granted to a look whose answer was lost is asked for: it is held by nobody, and must expire.
+  private func findLostLeases() {
+    chore { supervisor in
+      guard let held = try? await supervisor.store.leases() else { return }
+      await supervisor.apply(.lease(.found(held)))
+      await supervisor.apply(.loosened)
+    }
   }
 
   /// How many workers wait for a lease just now.

@@ -63,7 +63,7 @@ extension Supervisor {
 
   /// Takes a reloaded configuration over, as a whole. The limits of queues are in force once the store counts by their
   /// labels.
-  /// - Throws: where the store cannot take its schedules; then nothing has changed.
+  /// - Throws: where the store cannot take its schedules; then the configuration before stays in force.
   package func reconfigure(_ configuration: SupervisorConfiguration) async throws(StoreError) {
     try await synchroniseSchedules(configuration.schedules)
     self.configuration = configuration

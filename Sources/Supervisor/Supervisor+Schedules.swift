@@ -9,7 +9,8 @@ import Logging
 /// While jobqd drains or stops, due times pass; they have been missed once it goes on.
 extension Supervisor {
   /// Brings the store's schedules to what the configuration says, and reads them. All or nothing.
-  /// - Throws: what the store says; then nothing has changed.
+  /// - Throws: what the store says. Where it has them and could not give them back, they are read again once storage is
+  ///   back.
   func synchroniseSchedules(_ configured: [TimedSchedule]) async throws(StoreError) {
     let before = try await store.schedules()
     // Whoever runs the daemon made them.
@@ -99,6 +100,7 @@ extension Supervisor {
       }
     } catch {
       schedules.stall(name)
+      logger.error("a schedule could not be run: \(error)", metadata: ["schedule": "\(name)"])
       return storageFailed(error)
     }
     // A moment may have been long enough for the next due time to come.

@@ -39,9 +39,7 @@ package actor Supervisor {
   private var chores: [UInt64: Task<Void, Never>] = [:]
   private var choreNumber: UInt64 = 0
   var settings = QueueSettings()
-  private(set) var storageTrouble: StoreError?
-  private var isRepairing = false
-  private var waitingForStorage: [CheckedContinuation<Bool, Never>] = []
+  var storage = StorageTrouble()
   private(set) var unkillable: Set<JobID> = []
   private var idleWaiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
   var schedules = ScheduleBook()
@@ -50,6 +48,8 @@ package actor Supervisor {
   /// Who waits for a word of the core on its leases, by ticket.
   var leaseTurns: [UInt64: CheckedContinuation<LeaseTurn, Never>] = [:]
   var leaseTickets: UInt64 = 0
+  /// Of those whose time to wait is over while their answer is still on its way.
+  var leaseTimesUp: Set<UInt64> = []
   private let inbox: AsyncStream<Input>
   private nonisolated let post: AsyncStream<Input>.Continuation
 
@@ -359,7 +359,7 @@ package actor Supervisor {
   }
 
   private func waitUntilIdle() async {
-    guard !workers.isEmpty || !chores.isEmpty else { return }
+    guard core.busy > 0 || core.claiming != .idle else { return }
     choreNumber += 1
     let ticket = choreNumber
     await withTaskCancellationHandler {
@@ -379,58 +379,6 @@ package actor Supervisor {
     let waiters = idleWaiters.values
     idleWaiters = [:]
     for waiter in waiters { waiter.resume() }
-  }
-
-  // MARK: Storage that fails
-
-  /// Remembers the trouble for `status` and begins to look whether storage is back: this is the one place that
-  /// looks, with a
-  /// pause that grows from a quarter of a second to five.
-  func storageFailed(_ error: StoreError) {
-    guard case .storage = error.code else {
-      if error.code != .closed { logger.error("the store refused: \(error)") }
-      return
-    }
-    if storageTrouble == nil { logger.error("storage fails; new work is refused until it is back: \(error)") }
-    storageTrouble = error
-    guard !isRepairing, phase != .ending, phase != .stopped else { return }
-    isRepairing = true
-    chore { await $0.repair() }
-  }
-
-  private func repair() async {
-    var pause = Duration.milliseconds(250)
-    while phase != .ending, phase != .stopped, !Task.isCancelled {
-      try? await Task.sleep(for: pause)
-      pause = min(pause * 2, .seconds(5))
-      do throws(StoreError) {
-        try await store.probe()
-        break
-      } catch {
-        storageTrouble = error
-      }
-    }
-    isRepairing = false
-    guard !Task.isCancelled, phase != .ending, phase != .stopped else { return }
-    storageTrouble = nil
-    logger.notice("storage is back")
-    resumeStorageWaiters(true)
-    adoptSettingsSoon()
-    apply(.loosened)
-    loosenSchedules()
-  }
-
-  /// Waits until storage answers again. False where the daemon stops before.
-  func storageIsBack(after error: StoreError) async -> Bool {
-    storageFailed(error)
-    guard isRepairing, phase != .ending else { return false }
-    return await withCheckedContinuation { waitingForStorage.append($0) }
-  }
-
-  private func resumeStorageWaiters(_ isBack: Bool) {
-    let waiters = waitingForStorage
-    waitingForStorage = []
-    for waiter in waiters { waiter.resume(returning: isBack) }
   }
 }
 

@@ -68,11 +68,15 @@ import Testing
       let first = try await SQLiteJobStore.open(directory: directory, bootID: "boot 1", mostTold: 0)
       let ids = try await first.enqueue(chain(2000), at: .start).map(\.id)
       let any = try await first.add(.command { $0.afterAny = [ids[1999]] })
-      try await first.runNext(.exit(1))
+      // In the boot before the machine had been up for longer than now.
+      try await first.runNext(.exit(1), at: Moment(wall: Moment.start.wall, boot: 30 * 86_400_000))
       await first.close()
-      let second = try await SQLiteJobStore.open(directory: directory, bootID: "boot 2")
+      let second = try await SQLiteJobStore.open(
+        directory: directory, bootID: "boot 2", hooks: Hooks([.cancelled: ["note"]]))
       try await settle(second, directory)
       #expect(try await second.overview().counts[.cancelled] == 1999)
+      let report = try await second.dueDeliveries(at: Moment(wall: Moment.start.wall, boot: 1000), limit: 3000)
+      #expect(report.due.count == 1999, "a hook hears of each, and now")
       #expect(try await second.state(any) == .queued)
       await second.close()
     }

@@ -140,7 +140,26 @@ struct SchedulerCoreLeaseTests {
     let late = core.handle(.lease(.expired(ExpiryReport(expired: [], nextWall: nil, nextBoot: 9000))))
     #expect(late.contains(.expire))
     _ = core.handle(.lease(.expired(ExpiryReport(expired: [], nextWall: nil, nextBoot: 4000))))
+    // What the two alarms asked, the second while the first was under way.
+    for _ in 0..<2 { _ = core.handle(.promoted(report)) }
     #expect(core.alarms.action == .arm(wall: Timestamp(milliseconds: 3), boot: 4000))
+  }
+
+  @Test("a time that has passed is not armed again: neither a lease's that ended before it nor a job's")
+  func passedTimes() {
+    var core = SchedulerCore(workers: 1)
+    _ = core.ask(1)
+    _ = core.looked(1, [6], due: 9000)
+    _ = core.handle(.lease(.ended(JobID(6), attempt: 1)))
+    _ = core.handle(.promoted(DueReport(promoted: 0, nextWall: nil, nextBoot: 8000)))
+    #expect(core.handle(.alarm).contains(.expire))
+    _ = core.handle(.lease(.expired(ExpiryReport(expired: [], nextWall: nil, nextBoot: nil))))
+    _ = core.handle(.promoteFailed)
+    _ = core.handle(.lease(.due(9500)))
+    #expect(core.alarms.action == .arm(wall: nil, boot: 9500))
+    _ = core.handle(.alarm)
+    _ = core.handle(.lease(.expireFailed))
+    #expect(core.alarms.action == .arm(wall: nil, boot: nil))
   }
 
   @Test("what is out at the start holds its room")
