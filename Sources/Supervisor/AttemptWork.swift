@@ -59,6 +59,8 @@ struct AttemptWork: Sendable {
   /// that the store refuses for what it is would be refused for ever: then a bare failure is written, which says so.
   private func record(_ ending: AttemptEnding) async {
     let random = await supervisor.draw()
+    // When it ended, however long it takes until that can be written.
+    let end = supervisor.time.now()
     var ending = ending
     var isBare = false
     while true {

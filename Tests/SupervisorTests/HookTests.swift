@@ -84,7 +84,7 @@ struct HookTests {
     try await House.with(hooks: Hooks([.failed: failing]), hookSettings: fast) { house in
       let id = try await house.enqueue("exit 1")
       #expect(try await house.end(of: id).state == .failed)
-      let counters = try await counters(house) { $0.givenUp == 1 }
+      let counters = try await counters(house) { $0.givenUp == 1 && $0.running == 0 }
       #expect(counters.failed == 3 && counters.givenUp == 1 && counters.delivered == 0)
       #expect(notes.lines.count == 3)
       #expect(try await waiting(house).isEmpty)
@@ -184,6 +184,7 @@ struct HookTests {
       configuration.hooks = Hooks([.failed: notes.hook()])
       try await house.supervisor.reconfigure(configuration)
       #expect(try await notes.wait(for: 1).count == 1)
+      _ = try await counters(house) { $0.delivered == 1 && $0.running == 0 }
       configuration.hooks = Hooks()
       try await house.supervisor.reconfigure(configuration)
       _ = try await house.end(of: try await house.enqueue("exit 1"))
