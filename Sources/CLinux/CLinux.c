@@ -1,2 +1,28 @@
-// A C target needs a source file.
+#define _GNU_SOURCE
 #include "CLinux.h"
+
+#include <fcntl.h>
+#include <link.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+int clinux_memory_file(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
+
+int clinux_pipe(int *ends) { return pipe2(ends, O_CLOEXEC); }
+
+static int forget_segments(struct dl_phdr_info *program, size_t size, void *context) {
+  (void)size, (void)context;
+  for (int i = 0; i < program->dlpi_phnum; i++) {
+    const ElfW(Phdr) *segment = &program->dlpi_phdr[i];
+    if (segment->p_type != PT_LOAD || segment->p_flags & PF_W) continue;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), start = program->dlpi_addr + segment->p_vaddr;
+    uintptr_t first = start & ~(page - 1), end = (start + segment->p_memsz + page - 1) & ~(page - 1);
+    madvise((void *)first, end - first, MADV_DONTNEED);
+  }
+  // The first is the program itself.
+  return 1;
+}
+
+void clinux_forget_code(void) { dl_iterate_phdr(forget_segments, NULL); }
