@@ -20,6 +20,20 @@ package enum JobState: String, Codable, CaseIterable, Sendable, Hashable {
   /// No further attempt follows unless a person retries the job.
   package var hasEnded: Bool { self == .succeeded || self == .failed || self == .cancelled }
 
+  /// Its place among `allCases`.
+  package var ordinal: Int {
+    switch self {
+    case .held: 0
+    case .blocked: 1
+    case .scheduled: 2
+    case .queued: 3
+    case .running: 4
+    case .succeeded: 5
+    case .failed: 6
+    case .cancelled: 7
+    }
+  }
+
   /// Neither running nor ended.
   package var isWaiting: Bool { self == .held || self == .blocked || self == .scheduled || self == .queued }
 

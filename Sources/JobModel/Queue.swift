@@ -85,18 +85,24 @@ package struct QueuePatch: Hashable, Sendable, Codable {
 
 /// How many jobs are in each state. Always all states, 0 included.
 package struct StateCounts: Hashable, Sendable, Codable {
-  private var counts: [Int]
+  /// In the order of `JobState.allCases`.
+  private var counts: [8 of Int] = .init(repeating: 0)
 
-  package init() { counts = Array(repeating: 0, count: JobState.allCases.count) }
+  package init() {}
 
   package subscript(state: JobState) -> Int {
-    get { counts[Self.index[state]!] }
-    set { counts[Self.index[state]!] = newValue }
+    get { counts[state.ordinal] }
+    set { counts[state.ordinal] = newValue }
   }
 
-  private static let index = Dictionary(uniqueKeysWithValues: JobState.allCases.enumerated().map { ($1, $0) })
+  package var total: Int { counts.indices.reduce(0) { $0 + counts[$1] } }
+  package var isZero: Bool { counts.indices.allSatisfy { counts[$0] == 0 } }
 
-  package var total: Int { counts.reduce(0, +) }
+  package static func == (left: StateCounts, right: StateCounts) -> Bool {
+    left.counts.indices.allSatisfy { left.counts[$0] == right.counts[$0] }
+  }
+
+  package func hash(into hasher: inout Hasher) { for index in counts.indices { hasher.combine(counts[index]) } }
 
   package static func + (left: StateCounts, right: StateCounts) -> StateCounts {
     var sum = left

@@ -55,6 +55,8 @@ struct DatabaseFile {
       // Both before the first table: auto_vacuum cannot be set later.
       try connection.execute("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA application_id = \(Schema.applicationID)")
       try Schema.migrate(connection)
+      // Pages that the steps have left free.
+      try connection.execute("PRAGMA incremental_vacuum")
       try connection.prepare("UPDATE store SET identity = ?").bind(UUID().uuidString.lowercased()).run()
       guard try connection.value("PRAGMA journal_mode = WAL") == "wal" else {
         throw SQLiteError(code: 1, message: "the file system cannot hold a WAL", doing: "PRAGMA journal_mode = WAL")

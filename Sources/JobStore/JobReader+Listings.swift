@@ -21,24 +21,90 @@ extension JobReader {
   func ids(_ filter: JobFilter, limit: Int) throws(SQLiteError) -> [JobID] {
     if !filter.labels.isEmpty { return try labelled(filter, limit: limit) }
     if let name = filter.name { return try named(name, filter, limit: limit) }
-    let (since, until) = filter.added
     if filter.states.isEmpty, filter.queue == nil {
+      let (since, until) = filter.added
       return try statements[.listAll].bind(filter.end).bind(since).bind(until).bind(limit).all(Self.id)
     }
-    // Each state that is asked for is a stream of its own in an index, and the streams are merged here: no state,
-    // however full, is read beyond the page.
-    let states = filter.states.isEmpty ? JobState.allCases : Array(filter.states)
-    var merged: [JobID] = []
-    for state in states {
-      let statement =
-        if let queue = filter.queue {
-          try statements[.listQueue].bind(filter.end).bind(queue).bind(state)
-        } else {
-          try statements[.listState].bind(filter.end).bind(state)
-        }
-      merged += try statement.bind(since).bind(until).bind(limit).all(Self.id)
+    // Of queue and state one is open, or both.
+    return try merged(streams(of: filter), filter, limit: limit)
+  }
+
+  /// Jobs that an index has in the order of their numbers.
+  private struct Stream {
+    enum Source {
+      case state(JobState)
+      /// What is queued and counts against no key stands by its priority.
+      case queued(JobRow.Kind, priority: Int)
     }
-    return Array(merged.sorted(by: >).prefix(limit))
+
+    let queue: String
+    let source: Source
+    /// The oldest that has been read of it.
+    var oldest: JobID?
+    /// All of it has been read.
+    var hasEnded = false
+  }
+
+  private func streams(of filter: JobFilter) throws(SQLiteError) -> [Stream] {
+    let states = filter.states.isEmpty ? Set(JobState.allCases) : filter.states
+    let queues = if let name = filter.queue { try [queue(name)].compactMap(\.self) } else { try overview().queues }
+    var streams: [Stream] = []
+    for queue in queues {
+      for state in JobState.allCases where states.contains(state) && queue.counts[state] > 0 {
+        streams.append(Stream(queue: queue.name, source: .state(state)))
+      }
+      guard states.contains(.queued), queue.counts[.queued] > 0 else { continue }
+      for kind in [JobRow.Kind.command, .payload] {
+        var above = Int.max
+        while let priority = try priority(in: queue.name, kind, below: above) {
+          streams.append(Stream(queue: queue.name, source: .queued(kind, priority: priority)))
+          above = priority
+        }
+      }
+    }
+    return streams
+  }
+
+  private func priority(in queue: String, _ kind: JobRow.Kind, below bound: Int) throws(SQLiteError) -> Int? {
+    try statements[.nextPriority].bind(queue).bind(kind).bind(bound).first { row throws(SQLiteError) in try row.read() }
+  }
+
+  private func read(_ stream: Stream, _ filter: JobFilter, limit: Int) throws(SQLiteError) -> [JobID] {
+    let query: Query = if case .state = stream.source { .listQueue } else { .listPriority }
+    let statement = try statements[query].bind(stream.oldest ?? filter.end).bind(filter.added.since)
+      .bind(filter.added.until).bind(stream.queue)
+    switch stream.source {
+    case .state(let state): statement.bind(state)
+    case .queued(let kind, let priority): statement.bind(kind).bind(priority)
+    }
+    return try statement.bind(limit).all(Self.id)
+  }
+
+  /// The newest of all streams: none is read much beyond what is wanted of it, however full it is, and however many
+  /// there are.
+  private func merged(_ streams: [Stream], _ filter: JobFilter, limit: Int) throws(SQLiteError) -> [JobID] {
+    var streams = streams
+    var newest: [JobID] = []
+    var step = limit / max(streams.count, 1) + 1
+    while true {
+      // A stream is behind where it may still hold what is newer than the last that would be given.
+      let last = newest.count < limit ? nil : newest.last
+      let behind = streams.indices.filter { index in
+        guard !streams[index].hasEnded, let oldest = streams[index].oldest, let last else {
+          return !streams[index].hasEnded
+        }
+        return oldest > last
+      }
+      guard !behind.isEmpty else { return newest }
+      for index in behind {
+        let ids = try read(streams[index], filter, limit: step)
+        streams[index].oldest = ids.last
+        streams[index].hasEnded = ids.count < step
+        newest += ids
+      }
+      newest = Array(newest.sorted(by: >).prefix(limit))
+      step = min(step * 2, limit)
+    }
   }
 
   private func labelled(_ filter: JobFilter, limit: Int) throws(SQLiteError) -> [JobID] {

@@ -74,7 +74,7 @@ struct JobReader {
   }
 
   func leftovers() throws(SQLiteError) -> [Leftover] {
-    try statements[.findLeftovers].all { row throws(SQLiteError) in
+    let leftovers = try statements[.findLeftovers].all { row throws(SQLiteError) in
       var leftover = Leftover(
         id: try row.read(), attempt: try row.read(), queue: try row.read(), startedAt: try row.read(), process: nil)
       let pid = try row.read(Int?.self)
@@ -86,6 +86,7 @@ struct JobReader {
       }
       return leftover
     }
+    return leftovers.sorted { $0.id < $1.id }
   }
 
   // MARK: Queues

@@ -202,8 +202,8 @@ extension JobRow {
 
   /// Runs `Query.insertJob`.
   func insert(by statement: Statement) throws(SQLiteError) {
-    statement.bind(state).bind(queue).bind(kind).bind(priority).bind(createdAt).bind(runAt).bind(dueWall).bind(dueBoot)
-      .bind(pending).bind(finishedAt).bind(attempt).bind(maxAttempts).bind(cancelledBy).bind(onInterrupt)
+    statement.bind(id).bind(state).bind(queue).bind(kind).bind(priority).bind(createdAt).bind(runAt).bind(dueWall)
+      .bind(dueBoot).bind(pending).bind(finishedAt).bind(attempt).bind(maxAttempts).bind(cancelledBy).bind(onInterrupt)
       .bind(uniqueKey).bind(limitKey).bind(error)
     try statement.run()
   }

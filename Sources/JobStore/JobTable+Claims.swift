@@ -23,8 +23,7 @@ extension JobTable {
   /// See `JobStore.claim`.
   func claim(_ request: ClaimRequest, isSynced: Bool, at moment: Moment) throws -> ClaimReport {
     var report = ClaimReport()
-    let ready = try statements[.readyQueues].all { row throws(SQLiteError) in try row.read(String.self) }
-    report.nextStart = try take(request, .command, from: ready, isSynced: isSynced, at: moment) { row in
+    report.nextStart = try take(request, .command, from: readyQueues(), isSynced: isSynced, at: moment) { row in
       report.attempts.append(try start(row, at: moment))
       return true
     }

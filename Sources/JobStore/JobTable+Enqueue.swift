@@ -83,8 +83,8 @@ extension JobTable {
       row.wait(held: encoded.spec.hold, at: moment)
     }
     row.limitKey = try keyLabel(of: encoded.spec.queue).flatMap { encoded.spec.labels[$0] }
-    let id = try add(row, at: moment)
-    row.id = id
+    try add(&row, at: moment)
+    let id = row.id
     try encoded.insert(for: id, by: statements[.insertSpec])
     for (key, value) in encoded.spec.labels { try statements[.insertLabel].bind(id).bind(key).bind(value).run() }
     for ((other, kind), isResolved) in zip(dependencies, isResolved) {

@@ -31,19 +31,24 @@ extension JobTable {
     return try statements[.findLabel].bind(row.id).bind(label).first { row throws(SQLiteError) in try row.read() }
   }
 
-  /// Brings the heads of lanes up to what waits in them. Called for each lane that a job joined or left.
-  func sort(_ lanes: [Lane?]) throws(SQLiteError) {
-    for lane in Set(lanes) {
-      guard let lane else { continue }
-      let head = try statements[.headOfLane].bind(lane.queue).bind(lane.kind).bind(lane.key).first {
-        row throws(SQLiteError) in (id: try row.read(JobID.self), priority: try row.read(Int.self))
-      }
-      if let head {
-        try statements[.setLane].bind(lane.queue).bind(lane.kind).bind(lane.key).bind(head.priority).bind(head.id).run()
-      } else {
-        try statements[.dropLane].bind(lane.queue).bind(lane.kind).bind(lane.key).run()
-      }
+  /// Brings the head of a lane up to what waits in it. Called for each lane that a job joined or left.
+  func sort(_ lane: Lane?) throws(SQLiteError) {
+    guard let lane else { return }
+    let head = try statements[.headOfLane].bind(lane.queue).bind(lane.kind).bind(lane.key).first {
+      row throws(SQLiteError) in (id: try row.read(JobID.self), priority: try row.read(Int.self))
     }
+    if let head {
+      try statements[.setLane].bind(lane.queue).bind(lane.kind).bind(lane.key).bind(head.priority).bind(head.id).run()
+    } else {
+      try statements[.dropLane].bind(lane.queue).bind(lane.kind).bind(lane.key).run()
+    }
+  }
+
+  /// Brings up the lanes that a change of a job touched.
+  func sort(_ row: JobRow, was old: JobRow) throws(SQLiteError) {
+    guard row.lane != old.lane || row.priority != old.priority else { return }
+    try sort(old.lane)
+    if row.lane != old.lane { try sort(row.lane) }
   }
 
   /// See `JobStore.countKeys`.
@@ -54,6 +59,7 @@ extension JobTable {
       if let label = labels[queue] {
         try statements[.setKeyLabel].bind(queue).bind(label).run()
         try statements[.setKeys].bind(label).bind(queue).run()
+        try statements[.setKeysOfQueued].bind(label).bind(queue).run()
       } else {
         try statements[.dropKeyLabel].bind(queue).run()
         try statements[.clearKeys].bind(queue).run()
@@ -62,7 +68,7 @@ extension JobTable {
       let lanes = try statements[.keysInQueue].bind(queue).all { row throws(SQLiteError) in
         Lane(queue: queue, kind: try row.read(), key: try row.read())
       }
-      try sort(lanes)
+      for lane in lanes { try sort(lane) }
     }
     keyLabels = labels
   }

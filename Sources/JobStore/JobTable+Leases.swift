@@ -172,7 +172,7 @@ extension JobReader {
       HeldLease(id: try row.read(), attempt: try row.read(), queue: try row.read())
     }
     for index in leases.indices { leases[index].labels = try labels(of: leases[index].id) }
-    return leases
+    return leases.sorted { $0.id < $1.id }
   }
 }
 

@@ -22,13 +22,18 @@ extension JobTable {
     try statements[.setLimits].bind(limits.priority).bind(limits.concurrency).bind(limits.rate)
       .bind(limits.perKey?.label).bind(limits.perKey?.concurrency).bind(name).run()
     if let paused = patch.paused {
-      try bind(paused ? patch.pause : nil, at: moment, to: statements[.setQueuePause]).bind(name).run()
+      try setPause(paused ? patch.pause : nil, of: name, at: moment)
     }
     return try reader.queue(name) ?? queue
   }
 
   func setPause(_ pause: PauseRequest?, at moment: Moment) throws(SQLiteError) {
     try bind(pause, at: moment, to: statements[.setPause]).run()
+  }
+
+  private func setPause(_ pause: PauseRequest?, of queue: String, at moment: Moment) throws(SQLiteError) {
+    try bind(pause, at: moment, to: statements[.setQueuePause]).bind(queue).run()
+    standings = nil
   }
 
   private func bind(_ pause: PauseRequest?, at moment: Moment, to statement: Statement) -> Statement {
@@ -52,7 +57,7 @@ extension JobTable {
       (queue: try row.read(String.self), end: PauseEnd(wall: try row.read(), boot: try row.read()))
     }
     for (queue, end) in ends where report.notes(end, at: moment) {
-      try bind(nil, at: moment, to: statements[.setQueuePause]).bind(queue).run()
+      try setPause(nil, of: queue, at: moment)
     }
   }
 }

@@ -21,6 +21,10 @@ final class JobTable {
   private(set) var changes: [JobChange] = []
   /// How many of `changes` the queues' counts have.
   private var counted = 0
+  /// The numbers of jobs that were given out; nil where they must be read.
+  var numbers: JobNumbers?
+  /// Of all queues; nil where they must be read.
+  var standings: [String: QueueStanding]?
   /// The rows of `keys`, once they are asked for; nil again where they may have changed.
   var keyLabels: [String: String]?
   /// How many jobs one transaction tells of the ends of others.
@@ -49,7 +53,7 @@ final class JobTable {
   func rollBack(to count: Int) {
     changes.removeSubrange(count...)
     counted = min(counted, count)
-    keyLabels = nil
+    (numbers, standings, keyLabels) = (nil, nil, nil)
   }
 
   /// Forgets all of the transaction: it has been rolled back. Whether something was left to tell before it is not known
@@ -73,18 +77,18 @@ final class JobTable {
     return row
   }
 
-  func add(_ row: JobRow, at moment: Moment) throws(SQLiteError) -> JobID {
+  /// Gives the job its number.
+  func add(_ row: inout JobRow, at moment: Moment) throws(SQLiteError) {
+    row.id = try nextNumber()
     try row.insert(by: statements[.insertJob])
-    let id = JobID(statements.connection.lastInsertedRow)
-    try sort([row.lane])
-    changes.append(JobChange(id: id, queue: row.queue, from: nil, to: row.state, attempt: 0, at: moment.wall))
-    return id
+    try sort(row.lane)
+    changes.append(JobChange(id: row.id, queue: row.queue, from: nil, to: row.state, attempt: 0, at: moment.wall))
   }
 
   /// - Parameter outcome: of the attempt that this change ended.
   func save(_ row: JobRow, was old: JobRow, outcome: Outcome? = nil, at moment: Moment) throws {
     try row.save(by: statements[.saveJob])
-    if row.lane != old.lane || row.priority != old.priority { try sort([old.lane, row.lane]) }
+    try sort(row, was: old)
     if !old.state.hasEnded { try noteEnd(of: row, at: moment) }
     guard row.state != old.state || row.cancelling != old.cancelling else { return }
     changes.append(
@@ -98,21 +102,25 @@ final class JobTable {
   /// where its state is what it was, since it may start now, or is due at another time.
   func move(_ row: JobRow, from old: JobRow, at moment: Moment) throws(SQLiteError) {
     try row.save(by: statements[.saveJob])
-    if row.lane != old.lane || row.priority != old.priority { try sort([old.lane, row.lane]) }
+    try sort(row, was: old)
     if row.queue != old.queue {
       // The changes of this request before it have been counted where they belong.
       try count()
-      _ = try add([old.state: -1], to: old.queue)
+      var one = StateCounts()
+      one[old.state] = -1
+      _ = try add(one, to: old.queue)
       try statements[.addQueue].bind(row.queue).run()
-      _ = try add([old.state: 1], to: row.queue)
+      one[old.state] = 1
+      _ = try add(one, to: row.queue)
     }
     changes.append(
       JobChange(id: row.id, queue: row.queue, from: old.state, to: row.state, attempt: row.attempt, at: moment.wall))
   }
 
   func drop(_ row: JobRow, at moment: Moment) throws(SQLiteError) {
+    try keepNumbers()
     try statements[.removeJob].bind(row.id).run()
-    try sort([row.lane])
+    try sort(row.lane)
     changes.append(
       JobChange(id: row.id, queue: row.queue, from: row.state, to: nil, attempt: row.attempt, at: moment.wall))
   }
@@ -123,19 +131,25 @@ final class JobTable {
   /// true counts.
   func count() throws(SQLiteError) {
     guard counted < changes.count else { return }
-    var queue = changes[counted].queue
-    var moves: [String: [JobState: Int]] = [:]
-    var current: [JobState: Int] = [:]
+    // Most often all are of one queue, and most of the others of the queue of the one before.
+    var moves: [(queue: String, by: StateCounts)] = []
+    var places: [String: Int] = [:]
+    var place = 0
     for change in changes[counted...] {
-      if change.queue != queue {
-        moves[queue, default: [:]].merge(current, uniquingKeysWith: +)
-        (queue, current) = (change.queue, [:])
+      if moves.isEmpty || moves[place].queue != change.queue {
+        if moves.count == 1 { places[moves[0].queue] = 0 }
+        if let known = places[change.queue] {
+          place = known
+        } else {
+          place = moves.count
+          if place > 0 { places[change.queue] = place }
+          moves.append((change.queue, StateCounts()))
+        }
       }
-      if let from = change.from { current[from, default: 0] -= 1 }
-      if let to = change.to { current[to, default: 0] += 1 }
+      if let from = change.from { moves[place].by[from] -= 1 }
+      if let to = change.to { moves[place].by[to] += 1 }
     }
-    moves[queue, default: [:]].merge(current, uniquingKeysWith: +)
-    for (queue, move) in moves where move.values.contains(where: { $0 != 0 }) {
+    for (queue, move) in moves where !move.isZero {
       if try !add(move, to: queue) {
         try statements[.addQueue].bind(queue).run()
         _ = try add(move, to: queue)
@@ -145,10 +159,12 @@ final class JobTable {
   }
 
   /// False where there is no such queue yet.
-  private func add(_ move: [JobState: Int], to queue: String) throws(SQLiteError) -> Bool {
+  private func add(_ move: StateCounts, to queue: String) throws(SQLiteError) -> Bool {
     let statement = try statements[.addToQueue]
-    for state in JobState.allCases { statement.bind(move[state] ?? 0) }
+    for state in JobState.allCases { statement.bind(move[state]) }
     try statement.bind(queue).run()
-    return statements.connection.changes > 0
+    guard statements.connection.changes > 0 else { return false }
+    noteQueued(move[.queued], in: queue)
+    return true
   }
 }

@@ -1,3 +1,4 @@
+import JobModel
 import SQLite
 
 /// Every statement that runs while the store is open, in one place: the tests hold the plan of each against an
@@ -8,6 +9,7 @@ enum Query: Int, CaseIterable {
   // The store
   case identity, pause, setPause, probe, noteStopping
   // Jobs
+  case numbers, keepNumber
   case findJob, insertJob, saveJob, removeJob
   case findSpec, findPolicy, findStdin, insertSpec
   case findLabels, findLabel, insertLabel, removeLabel
@@ -24,17 +26,17 @@ enum Query: Int, CaseIterable {
   case insertLease, findLease, extendLease, removeAttempt, findAttemptStart, findLeases
   case leasesDueByWall, leasesDueByBoot, nextLeaseWall, nextLeaseBoot
   // Claims and time
-  case readyQueues, nextInQueue, aheadByPriority, aheadByArrival, startTimes, setStartTimes, dueByWall, dueByBoot,
+  case standings, nextInQueue, aheadByPriority, aheadByArrival, startTimes, setStartTimes, dueByWall, dueByBoot,
     nextWall, nextBoot
   // Hooks
   case insertDelivery, dueDeliveries, nextDelivery, delayDelivery, removeDelivery
   // Queues
   case queues, queue, addToQueue, addQueue, setLimits, setQueuePause, pauses
   // Keys
-  case keyLabels, setKeyLabel, dropKeyLabel, setKeys, clearKeys
+  case keyLabels, setKeyLabel, dropKeyLabel, setKeys, setKeysOfQueued, clearKeys
   case headOfLane, setLane, dropLane, dropLanes, keysInQueue, lanesInOrder, runningWithKey
   // Listings
-  case listAll, listState, listQueue, listLabel, listName, listNames
+  case listAll, listQueue, nextPriority, listPriority, listLabel, listName, listNames
   // Retention
   case total, oldestEnded, allEnded, freePages, pages, shrink
   // Schedules
@@ -61,6 +63,17 @@ extension Query {
     next_due, uid, pid, job
     """
   private static let live = "('held', 'blocked', 'scheduled', 'queued', 'running')"
+  /// What the index `jobs_queue` holds, in its own words: SQLite takes it for nothing less.
+  private static func isListed(_ job: String = "jobs") -> String {
+    "(\(job).state <> 'queued' OR \(job).limit_key IS NOT NULL)"
+  }
+  /// The jobs `j` that are in one of these states, `queued` aside: an index has them by queue, and the queues are few.
+  static func jobs(in states: JobState...) -> String {
+    let words = states.map { "'\($0.rawValue)'" }.joined(separator: ", ")
+    return "queues q CROSS JOIN jobs j INDEXED BY jobs_queue ON j.queue = q.name AND \(isListed("j")) "
+      + "AND j.state IN (\(words))"
+  }
+  private static let labelValue = "(SELECT value FROM labels WHERE job_id = jobs.id AND key = ?)"
   /// What is asked of a job `j` beside the index that leads to it: a queue (parameter `first`), states as a JSON array,
   /// and the times between which it was added.
   private static func conditions(from first: Int) -> String {
@@ -91,12 +104,14 @@ extension Query {
     case .probe: "UPDATE store SET probes = probes + 1 WHERE id = 1"
     case .noteStopping: "UPDATE runs SET stopping = 1 WHERE run = ?"
 
+    case .numbers: "SELECT coalesce((SELECT max(id) FROM jobs), 0), last_job FROM store WHERE id = 1"
+    case .keepNumber: "UPDATE store SET last_job = ? WHERE id = 1"
     case .findJob: "SELECT \(Self.jobColumns) FROM jobs WHERE id = ?"
     case .insertJob:
       """
-      INSERT INTO jobs (state, queue, kind, priority, created_at, run_at, due_wall, due_boot, pending, finished_at, \
-      attempt, max_attempts, cancelled_by, on_interrupt, unique_key, limit_key, error) VALUES \
-      (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      INSERT INTO jobs (id, state, queue, kind, priority, created_at, run_at, due_wall, due_boot, pending, \
+      finished_at, attempt, max_attempts, cancelled_by, on_interrupt, unique_key, limit_key, error) VALUES \
+      (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       """
     case .saveJob:
       """
@@ -196,8 +211,8 @@ extension Query {
       "UPDATE attempts SET unkillable = 1 WHERE job_id = ? AND attempt = ? AND finished_at IS NULL"
     case .findLeftovers:
       """
-      SELECT j.id, j.attempt, j.queue, a.started_at, a.pid, a.start_time, a.boot_id FROM jobs j CROSS JOIN attempts a \
-      WHERE j.state = 'running' AND j.kind = 'command' AND a.job_id = j.id AND a.attempt = j.attempt ORDER BY j.id
+      SELECT j.id, j.attempt, j.queue, a.started_at, a.pid, a.start_time, a.boot_id FROM \(Self.jobs(in: .running)) \
+      CROSS JOIN attempts a WHERE j.kind = 'command' AND a.job_id = j.id AND a.attempt = j.attempt
       """
     // Where and when an attempt started, for a death to be judged.
     case .findStart:
@@ -217,9 +232,7 @@ extension Query {
     case .removeAttempt: "DELETE FROM attempts WHERE job_id = ? AND attempt = ?"
     case .findAttemptStart: "SELECT started_at FROM attempts WHERE job_id = ? AND attempt = ?"
     case .findLeases:
-      """
-      SELECT j.id, j.attempt, j.queue FROM jobs j WHERE j.state = 'running' AND j.kind = 'payload' ORDER BY j.id
-      """
+      "SELECT j.id, j.attempt, j.queue FROM \(Self.jobs(in: .running)) WHERE j.kind = 'payload'"
     case .leasesDueByWall:
       """
       SELECT job_id, worker FROM attempts INDEXED BY attempts_lease_wall \
@@ -241,9 +254,9 @@ extension Query {
       WHERE finished_at IS NULL AND lease_boot IS NOT NULL ORDER BY lease_boot LIMIT 1
       """
 
-    // INDEXED BY where SQLite might take an index by state alone, and sort: it then refuses the statement if
-    // the index is not there.
-    case .readyQueues: "SELECT name FROM queues WHERE queued > 0 AND paused = 0"
+    // INDEXED BY where SQLite might take another index, and sort: it then refuses the statement if the index is not
+    // there.
+    case .standings: "SELECT name, queued, paused FROM queues"
     case .nextInQueue:
       """
       SELECT id, priority FROM jobs INDEXED BY jobs_claim \
@@ -318,11 +331,19 @@ extension Query {
     // Of the jobs that have not ended; each state is a range of its own in the index.
     case .setKeys:
       """
-      UPDATE jobs INDEXED BY jobs_queue SET limit_key = \
-      (SELECT value FROM labels WHERE job_id = jobs.id AND key = ?) WHERE queue = ? AND state IN \(Self.live)
+      UPDATE jobs INDEXED BY jobs_queue SET limit_key = \(Self.labelValue) \
+      WHERE \(Self.isListed()) AND queue = ? AND state IN \(Self.live)
+      """
+    case .setKeysOfQueued:
+      """
+      UPDATE jobs INDEXED BY jobs_claim SET limit_key = \(Self.labelValue) \
+      WHERE state = 'queued' AND limit_key IS NULL AND queue = ?
       """
     case .clearKeys:
-      "UPDATE jobs INDEXED BY jobs_queue SET limit_key = NULL WHERE queue = ? AND state IN \(Self.live)"
+      """
+      UPDATE jobs INDEXED BY jobs_queue SET limit_key = NULL \
+      WHERE \(Self.isListed()) AND queue = ? AND state IN \(Self.live)
+      """
     case .headOfLane:
       """
       SELECT id, priority FROM jobs INDEXED BY jobs_lane WHERE state = 'queued' AND limit_key IS NOT NULL \
@@ -354,15 +375,21 @@ extension Query {
 
     case .listAll:
       "SELECT id FROM jobs WHERE id < ? AND created_at >= ? AND created_at < ? ORDER BY id DESC LIMIT ?"
-    case .listState:
-      """
-      SELECT id FROM jobs INDEXED BY jobs_state WHERE id < ? AND state = ? AND created_at >= ? AND created_at < ? \
-      ORDER BY id DESC LIMIT ?
-      """
     case .listQueue:
       """
-      SELECT id FROM jobs INDEXED BY jobs_queue WHERE id < ? AND queue = ? AND state = ? AND created_at >= ? \
-      AND created_at < ? ORDER BY id DESC LIMIT ?
+      SELECT id FROM jobs INDEXED BY jobs_queue WHERE \(Self.isListed()) AND id < ? AND created_at >= ? \
+      AND created_at < ? AND queue = ? AND state = ? ORDER BY id DESC LIMIT ?
+      """
+    case .nextPriority:
+      """
+      SELECT priority FROM jobs INDEXED BY jobs_claim WHERE state = 'queued' AND limit_key IS NULL \
+      AND queue = ? AND kind = ? AND priority < ? ORDER BY priority DESC LIMIT 1
+      """
+    case .listPriority:
+      """
+      SELECT id FROM jobs INDEXED BY jobs_claim WHERE state = 'queued' AND limit_key IS NULL \
+      AND id < ? AND created_at >= ? AND created_at < ? AND queue = ? AND kind = ? AND priority = ? \
+      ORDER BY id DESC LIMIT ?
       """
     // By one label; what else is asked for is looked at on the way: further labels as an object (8), a range of
     // names (9, 10).

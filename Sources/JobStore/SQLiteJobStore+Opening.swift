@@ -151,8 +151,8 @@ extension SQLiteJobStore {
       if last != bootID {
         try connection.execute(
           """
-          UPDATE jobs SET due_wall = run_at, due_boot = NULL
-          WHERE state IN ('held', 'blocked', 'scheduled') AND due_boot IS NOT NULL;
+          UPDATE jobs SET due_wall = run_at, due_boot = NULL WHERE id IN (
+            SELECT j.id FROM \(Query.jobs(in: .held, .blocked, .scheduled)) WHERE j.due_boot IS NOT NULL);
           UPDATE queues SET pause_boot = NULL, start_boot = NULL;
           UPDATE store SET pause_boot = NULL;
           UPDATE attempts SET lease_boot = NULL WHERE finished_at IS NULL AND lease_boot IS NOT NULL;
@@ -165,8 +165,8 @@ extension SQLiteJobStore {
       // Those stay of which attempts were left: how they ended tells whether a death counts.
       try connection.prepare(
         """
-        DELETE FROM runs WHERE run < ? AND run NOT IN (SELECT a.run FROM jobs j CROSS JOIN attempts a
-        WHERE j.state = 'running' AND a.job_id = j.id AND a.attempt = j.attempt)
+        DELETE FROM runs WHERE run < ? AND run NOT IN (SELECT a.run FROM \(Query.jobs(in: .running)) CROSS JOIN attempts a
+        WHERE a.job_id = j.id AND a.attempt = j.attempt)
         """
       ).bind(run).run()
       try connection.execute("COMMIT")

@@ -9,14 +9,18 @@ enum Schema {
   /// "jobq" in ASCII, at byte 68 of the file (https://www.sqlite.org/fileformat.html#application_id).
   static let applicationID: Int64 = 0x6A6F_6271
 
-  static let migrations = [version1, limits, hooks, selection, schedules, leases]
+  static let migrations = [version1, limits, hooks, selection, schedules, leases, lean]
   static var version: Int { migrations.count }
 
   /// Brings a database from its `user_version` to `target`, each step in a transaction of its own, and says so
-  /// in `user_version`.
+  /// in `user_version`. Foreign keys are not enforced meanwhile: a table that is made anew would take along what refers to
+  /// it (https://www.sqlite.org/lang_altertable.html#otheralter).
   static func migrate(_ connection: Connection, to target: Int = version) throws(SQLiteError) {
     let current = try connection.value("PRAGMA user_version", as: Int.self) ?? 0
-    for next in current..<max(current, target) {
+    guard current < target else { return }
+    let areKeysEnforced = try connection.value("PRAGMA foreign_keys", as: Int.self) ?? 0
+    try connection.execute("PRAGMA foreign_keys = 0")
+    for next in current..<target {
       try connection.execute("BEGIN IMMEDIATE")
       do throws(SQLiteError) {
         try connection.execute(migrations[next])
@@ -27,6 +31,7 @@ enum Schema {
         throw error
       }
     }
+    try connection.execute("PRAGMA foreign_keys = \(areKeysEnforced)")
   }
 
   /// What is there but should not be, or is not as it should be, in words; nil where all is well. Tables of

@@ -155,7 +155,6 @@ final class Writer {
           answers.append { request.fail(refusal) }
         }
       }
-      try verify(sync)
       CrashPoint.committing.pass()
       try statements[.commit].run()
       CrashPoint.committed.pass()
@@ -226,24 +225,19 @@ final class Writer {
 
   // MARK: The disk
 
-  /// The pragma cannot be changed within a transaction, so it is set before.
+  /// The pragma cannot be changed within a transaction, so it is set before, and read back. (Prepared anew each time:
+  /// SQLite takes the value when it prepares, not when it steps.)
   private func set(_ sync: Sync) throws(SQLiteError) {
     guard self.sync != sync else { return }
     self.sync = nil
     try connection.execute("PRAGMA synchronous = \(sync.rawValue)")
-    self.sync = sync
-  }
-
-  /// Reads the pragma back. Prepared anew each time: SQLite takes the value when it prepares, not when it
-  /// steps.
-  private func verify(_ sync: Sync) throws(SQLiteError) {
     let found = try connection.value("PRAGMA synchronous", as: Int.self)
     guard found == sync.rawValue else {
-      self.sync = nil
       throw SQLiteError(
         code: 1, message: "synchronous is \(found.map(String.init) ?? "unknown") instead of \(sync.rawValue)",
         doing: "PRAGMA synchronous")
     }
+    self.sync = sync
   }
 
   /// Copies the WAL once it is long, after everyone has been answered. Only here: in SQLite 3.7.0 to 3.51.2 two

@@ -42,6 +42,7 @@ final class RawClient: Sendable {
       var rest = bytes[...]
       while !rest.isEmpty {
         let sent = rest.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+        if sent < 0, errno == EINTR { continue }
         guard sent > 0 else { throw TestFault("send: \(String(cString: strerror(errno)))") }
         rest = rest.dropFirst(sent)
       }
@@ -56,7 +57,9 @@ final class RawClient: Sendable {
   /// Receives more; false at the end of the stream.
   private static func receive(_ descriptor: Int32, _ buffer: Box<[UInt8]>) throws -> Bool {
     var chunk = [UInt8](repeating: 0, count: 64 << 10)
-    let count = recv(descriptor, &chunk, chunk.count, 0)
+    var count: Int
+    // A signal such as CONT ends a call that has a time limit (signal(7)).
+    repeat { count = recv(descriptor, &chunk, chunk.count, 0) } while count < 0 && errno == EINTR
     guard count >= 0 else { throw TestFault("recv: \(String(cString: strerror(errno)))") }
     buffer.value += chunk[..<count]
     return count > 0

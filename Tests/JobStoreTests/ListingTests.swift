@@ -37,6 +37,33 @@ import Testing
     }
   }
 
+  @Test("over many queues of very different lengths a page by state alone is the newest of all", arguments: Engine.all)
+  func manyQueues(_ engine: Engine) async throws {
+    let seed = UInt64.random(in: .min ... .max)
+    print("listing over many queues: SEED=\(seed)")
+    var random = SplitMix(seed)
+    try await engine.withStore { store in
+      var specs: [JobSpec] = []
+      for _ in 0..<600 {
+        // Powers of chance: some queues hold hundreds of jobs, others one.
+        let queue = "q\(Int(40 * Double.random(in: 0..<1, using: &random) * .random(in: 0..<1, using: &random)))"
+        specs.append(.command(queue: queue) { $0.hold = Bool.random(using: &random) })
+      }
+      let ids = try await store.enqueue(specs, at: .start).map(\.id)
+      let jobs = Array(zip(ids, specs)).reversed()
+      for _ in 0..<200 {
+        var filter = JobFilter()
+        filter.states = [[.held], [.queued], [.held, .queued, .failed]].randomElement(using: &random)!
+        filter.limit = .random(in: 1...700, using: &random)
+        filter.before = ids.randomElement(using: &random)
+        let fitting = jobs.filter { id, spec in
+          id < filter.before! && filter.states.contains(spec.hold ? .held : .queued)
+        }
+        #expect(try await store.ids(filter) == fitting.prefix(filter.limit).map(\.0), "SEED=\(seed)")
+      }
+    }
+  }
+
   /// All pages of 7, each held against `before`.
   private func list(_ store: any JobStore, _ filter: JobFilter) async throws -> [Job] {
     var filter = filter

@@ -152,8 +152,8 @@ import Testing
       try change("PRAGMA user_version = \(version); CREATE TABLE extra (x)")
       let extra = try await refused(directory)
       #expect(extra?.code == .refused(.damaged) && extra?.message.contains("extra") == true)
-      try change("DROP TABLE extra; DROP INDEX jobs_state")
-      #expect(try await refused(directory)?.message.contains("jobs_state") == true)
+      try change("DROP TABLE extra; DROP INDEX jobs_queue")
+      #expect(try await refused(directory)?.message.contains("jobs_queue") == true)
     }
   }
 
