@@ -33,11 +33,14 @@ extension JobReader {
   private struct Stream {
     enum Source {
       case state(JobState)
+      /// What runs has no order, and is little.
+      case running
       /// What is queued and counts against no key stands by its priority.
       case queued(JobRow.Kind, priority: Int)
     }
 
-    let queue: String
+    /// Nil for all.
+    let queue: String?
     let source: Source
     /// The oldest that has been read of it.
     var oldest: JobID?
@@ -48,9 +51,9 @@ extension JobReader {
   private func streams(of filter: JobFilter) throws(SQLiteError) -> [Stream] {
     let states = filter.states.isEmpty ? Set(JobState.allCases) : filter.states
     let queues = if let name = filter.queue { try [queue(name)].compactMap(\.self) } else { try overview().queues }
-    var streams: [Stream] = []
+    var streams: [Stream] = states.contains(.running) ? [Stream(queue: filter.queue, source: .running)] : []
     for queue in queues {
-      for state in JobState.allCases where states.contains(state) && queue.counts[state] > 0 {
+      for state in JobState.allCases where states.contains(state) && state != .running && queue.counts[state] > 0 {
         streams.append(Stream(queue: queue.name, source: .state(state)))
       }
       guard states.contains(.queued), queue.counts[.queued] > 0 else { continue }
@@ -69,15 +72,27 @@ extension JobReader {
     try statements[.nextPriority].bind(queue).bind(kind).bind(bound).first { row throws(SQLiteError) in try row.read() }
   }
 
-  private func read(_ stream: Stream, _ filter: JobFilter, limit: Int) throws(SQLiteError) -> [JobID] {
-    let query: Query = if case .state = stream.source { .listQueue } else { .listPriority }
+  /// Reads on in a stream, up to `limit`; a stream that has no order at once.
+  private func read(_ stream: inout Stream, _ filter: JobFilter, limit: Int) throws(SQLiteError) -> [JobID] {
+    let query: Query =
+      switch stream.source {
+      case .state: .listQueue
+      case .running: .listRunning
+      case .queued: .listPriority
+      }
     let statement = try statements[query].bind(stream.oldest ?? filter.end).bind(filter.added.since)
       .bind(filter.added.until).bind(stream.queue)
     switch stream.source {
+    case .running:
+      stream.hasEnded = true
+      return try statement.all(Self.id)
     case .state(let state): statement.bind(state)
     case .queued(let kind, let priority): statement.bind(kind).bind(priority)
     }
-    return try statement.bind(limit).all(Self.id)
+    let ids = try statement.bind(limit).all(Self.id)
+    stream.oldest = ids.last
+    stream.hasEnded = ids.count < limit
+    return ids
   }
 
   /// The newest of all streams: none is read much beyond what is wanted of it, however full it is, and however many
@@ -96,12 +111,7 @@ extension JobReader {
         return oldest > last
       }
       guard !behind.isEmpty else { return newest }
-      for index in behind {
-        let ids = try read(streams[index], filter, limit: step)
-        streams[index].oldest = ids.last
-        streams[index].hasEnded = ids.count < step
-        newest += ids
-      }
+      for index in behind { newest += try read(&streams[index], filter, limit: step) }
       newest = Array(newest.sorted(by: >).prefix(limit))
       step = min(step * 2, limit)
     }

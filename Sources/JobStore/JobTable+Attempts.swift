@@ -61,13 +61,17 @@ extension JobTable {
     var row = old
     row.deaths = deaths
     row.expiries = ending.outcome == .leaseExpired ? old.expiries + 1 : 0
-    let step = try facts(of: row).next(after: ending, random: random)
+    // Success asks for no policy, and is what is recorded most.
+    let step: NextStep =
+      if ending.outcome == .succeeded, !row.cancelling { .end(.succeeded, reason: nil) } else {
+        try facts(of: row).next(after: ending, random: random)
+      }
     row.conclude(ending, step, result: result, at: moment)
     try statements[.endAttempt].bind(moment.wall).bind(row.outcome).bind(row.exitCode).bind(row.signal)
       .bind(ending.error).bind(ending.userSeconds).bind(ending.systemSeconds).bind(ending.maxRSSBytes)
       .bind(row.id).bind(row.attempt).run()
     try save(row, was: old, outcome: ending.outcome, at: moment)
-    if row.state.hasEnded { try tellDependents(of: row, at: moment) }
+    if row.state.hasEnded, try anyDepends() { try tellDependents(of: row, at: moment) }
     return row.state
   }
 

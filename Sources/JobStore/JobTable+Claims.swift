@@ -7,6 +7,8 @@ extension JobTable {
     let queue: String
     let kind: JobRow.Kind
     var room: QueueRoom
+    /// The next of those that count against no key, as far as they have been looked up.
+    var waiting: ArraySlice<Head> = []
     /// How far its rate has been used; nil where it has none.
     var pace: Pace?
     var head: Head?
@@ -45,12 +47,14 @@ extension JobTable {
     guard request.limit > 0, try reader.pause() == nil else { return nil }
     var nextStart: Int64?
     var lines: [Line] = []
+    // Of one queue all may come; of many few of each.
+    let step = queues.count == 1 ? Int.max : 4
     for queue in queues {
       let room = request.rooms[queue] ?? QueueRoom(QueueLimits())
       guard try keyLabel(of: queue) == room.perKey?.label else { continue }
       var line = Line(queue: queue, kind: kind, room: room)
       if let rate = room.rate { line.pace = try reader.startTimes(of: queue).pace(rate, at: moment) }
-      line.head = try head(of: line, at: moment, &nextStart)
+      try findHead(of: &line, among: min(request.limit, step), at: moment, &nextStart)
       if line.head != nil { lines.append(line) }
     }
     var taken = 0
@@ -61,7 +65,8 @@ extension JobTable {
       taken += 1
       lines[best].room.take()
       if lines[best].pace != nil { try noteStart(in: &lines[best], at: moment) }
-      lines[best].head = try self.head(of: lines[best], at: moment, &nextStart)
+      if lines[best].waiting.first?.id == head.id { lines[best].waiting.removeFirst() }
+      try findHead(of: &lines[best], among: min(request.limit - taken, step), at: moment, &nextStart)
       if lines[best].head == nil { lines.remove(at: best) }
       if !goesOn { break }
     }
@@ -77,13 +82,22 @@ extension JobTable {
     }
   }
 
-  /// The queue's next job that its limits let start now. Where its rate alone holds one back, `nextStart` learns until
-  /// when.
-  private func head(of line: Line, at moment: Moment, _ nextStart: inout Int64?) throws(SQLiteError) -> Head? {
-    if let places = line.room.places, places <= 0 { return nil }
-    var head: Head? = try statements[.nextInQueue].bind(line.queue).bind(line.kind).first {
-      row throws(SQLiteError) in Head(id: try row.read(), priority: try row.read())
+  /// Finds the queue's next job that its limits let start now. Where its rate alone holds one back, `nextStart` learns
+  /// until when.
+  /// - Parameter most: how many may still be taken: so many are looked up at once.
+  private func findHead(of line: inout Line, among most: Int, at moment: Moment, _ nextStart: inout Int64?)
+    throws(SQLiteError)
+  {
+    line.head = nil
+    guard most > 0, line.room.places ?? 1 > 0 else { return }
+    if line.waiting.isEmpty {
+      let found = try statements[.nextInQueue].bind(line.queue).bind(line.kind).bind(
+        min(most, line.room.places ?? most)
+      )
+      .all { row throws(SQLiteError) in Head(id: try row.read(), priority: try row.read()) }
+      line.waiting = found[...]
     }
+    var head = line.waiting.first
     if let perKey = line.room.perKey, let keyed = try headOfLanes(line.queue, line.kind, perKey),
       head.map(keyed.comes(before:)) ?? true
     {
@@ -91,9 +105,9 @@ extension JobTable {
     }
     if head != nil, let wait = line.pace?.wait, wait > .zero {
       nextStart = min(nextStart ?? .max, moment.boot + wait.milliseconds)
-      return nil
+      return
     }
-    return head
+    line.head = head
   }
 
   /// The best head of those lanes whose key has room. Those that have none are passed over: no more than what runs.

@@ -89,6 +89,7 @@ extension JobTable {
     for (key, value) in encoded.spec.labels { try statements[.insertLabel].bind(id).bind(key).bind(value).run() }
     for ((other, kind), isResolved) in zip(dependencies, isResolved) {
       try statements[.insertDependency].bind(id).bind(other).bind(kind).bind(isResolved).run()
+      dependenciesExist = true
     }
     try noteEnd(of: row, at: moment)
     return row

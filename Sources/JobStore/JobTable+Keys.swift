@@ -60,9 +60,11 @@ extension JobTable {
         try statements[.setKeyLabel].bind(queue).bind(label).run()
         try statements[.setKeys].bind(label).bind(queue).run()
         try statements[.setKeysOfQueued].bind(label).bind(queue).run()
+        try statements[.setKeysOfRunning].bind(label).bind(queue).run()
       } else {
         try statements[.dropKeyLabel].bind(queue).run()
         try statements[.clearKeys].bind(queue).run()
+        try statements[.clearKeysOfRunning].bind(queue).run()
       }
       try statements[.dropLanes].bind(queue).run()
       let lanes = try statements[.keysInQueue].bind(queue).all { row throws(SQLiteError) in

@@ -40,10 +40,15 @@ extension JobTable {
 
   /// 128 random bits: nobody comes upon another's token by chance, or by trying.
   private static func newToken() -> String {
-    (0..<2).map { _ in
-      let digits = String(UInt64.random(in: .min ... .max), radix: 16)
-      return String(repeating: "0", count: 16 - digits.utf8.count) + digits
-    }.joined()
+    let digits: StaticString = "0123456789abcdef"
+    let (high, low) = (UInt64.random(in: .min ... .max), UInt64.random(in: .min ... .max))
+    return String(unsafeUninitializedCapacity: 32) { text in
+      for place in 0..<32 {
+        let half = place < 16 ? high : low
+        text[place] = digits.utf8Start[Int(half >> UInt64(4 * (place & 15)) & 15)]
+      }
+      return 32
+    }
   }
 
   /// The attempt's row goes, and its number is free: nobody has seen it.

@@ -72,4 +72,14 @@ extension JobTable {
     }
     standings?[queue]?.queued = known.queued + change
   }
+
+  // MARK: Dependencies
+
+  /// Whether there is a job that depends, or depended, on another.
+  func anyDepends() throws(SQLiteError) -> Bool {
+    if let dependenciesExist { return dependenciesExist }
+    let exist = try statements[.anyDependency].first { _ throws(SQLiteError) in true } ?? false
+    dependenciesExist = exist
+    return exist
+  }
 }

@@ -25,6 +25,8 @@ final class JobTable {
   var numbers: JobNumbers?
   /// Of all queues; nil where they must be read.
   var standings: [String: QueueStanding]?
+  /// Whether there is any row of `dependencies`; nil where that must be read.
+  var dependenciesExist: Bool?
   /// The rows of `keys`, once they are asked for; nil again where they may have changed.
   var keyLabels: [String: String]?
   /// How many jobs one transaction tells of the ends of others.
@@ -53,7 +55,7 @@ final class JobTable {
   func rollBack(to count: Int) {
     changes.removeSubrange(count...)
     counted = min(counted, count)
-    (numbers, standings, keyLabels) = (nil, nil, nil)
+    (numbers, standings, dependenciesExist, keyLabels) = (nil, nil, nil, nil)
   }
 
   /// Forgets all of the transaction: it has been rolled back. Whether something was left to tell before it is not known

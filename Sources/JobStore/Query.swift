@@ -16,7 +16,8 @@ enum Query: Int, CaseIterable {
   case findQueue, editJob, editSpec
   case findUnique, findRequest, insertRequest
   // Dependencies
-  case findState, findDependencies, findPending, insertDependency, findWaiting, findCancelledBy, findLiveDependent
+  case findState, findDependencies, findPending, insertDependency, anyDependency, findWaiting, findCancelledBy,
+    findLiveDependent
   case resolveDependency, resolveDependencies, reopenDependency
   case noteUntold, nextUntold, forgetUntold
   case findDependents
@@ -33,10 +34,11 @@ enum Query: Int, CaseIterable {
   // Queues
   case queues, queue, addToQueue, addQueue, setLimits, setQueuePause, pauses
   // Keys
-  case keyLabels, setKeyLabel, dropKeyLabel, setKeys, setKeysOfQueued, clearKeys
+  case keyLabels, setKeyLabel, dropKeyLabel, setKeys, setKeysOfQueued, setKeysOfRunning, clearKeys,
+    clearKeysOfRunning
   case headOfLane, setLane, dropLane, dropLanes, keysInQueue, lanesInOrder, runningWithKey
   // Listings
-  case listAll, listQueue, nextPriority, listPriority, listLabel, listName, listNames
+  case listAll, listQueue, nextPriority, listPriority, listRunning, listLabel, listName, listNames
   // Retention
   case total, oldestEnded, allEnded, freePages, pages, shrink
   // Schedules
@@ -62,17 +64,23 @@ extension Query {
     name, source, revision, expression, timezone, jitter, missed, overlap, paused, created_at, anchor, last_due, \
     next_due, uid, pid, job
     """
-  private static let live = "('held', 'blocked', 'scheduled', 'queued', 'running')"
+  private static let waiting = "('held', 'blocked', 'scheduled', 'queued')"
   /// What the index `jobs_queue` holds, in its own words: SQLite takes it for nothing less.
   private static func isListed(_ job: String = "jobs") -> String {
-    "(\(job).state <> 'queued' OR \(job).limit_key IS NOT NULL)"
+    "(\(job).state <> 'running' AND (\(job).state <> 'queued' OR \(job).limit_key IS NOT NULL))"
   }
-  /// The jobs `j` that are in one of these states, `queued` aside: an index has them by queue, and the queues are few.
+  /// The jobs `j` that are in one of these states, `queued` and `running` aside: an index has them by queue, and the
+  /// queues are few.
   static func jobs(in states: JobState...) -> String {
     let words = states.map { "'\($0.rawValue)'" }.joined(separator: ", ")
     return "queues q CROSS JOIN jobs j INDEXED BY jobs_queue ON j.queue = q.name AND \(isListed("j")) "
       + "AND j.state IN (\(words))"
   }
+  /// The running jobs `j` with their attempts `a`: an index has the attempts that are under way, and no others.
+  static let running = """
+    attempts a INDEXED BY attempts_open CROSS JOIN jobs j ON a.finished_at IS NULL AND j.id = a.job_id \
+    AND j.attempt = a.attempt AND j.state = 'running'
+    """
   private static let labelValue = "(SELECT value FROM labels WHERE job_id = jobs.id AND key = ?)"
   /// What is asked of a job `j` beside the index that leads to it: a queue (parameter `first`), states as a JSON array,
   /// and the times between which it was added.
@@ -162,6 +170,7 @@ extension Query {
       WHERE d.job_id = ? AND d.resolved = 0 AND o.id = d.depends_on AND o.finished_at IS NULL ORDER BY d.depends_on
       """
     case .insertDependency: "INSERT INTO dependencies (job_id, depends_on, kind, resolved) VALUES (?, ?, ?, ?)"
+    case .anyDependency: "SELECT 1 FROM dependencies WHERE job_id > 0 LIMIT 1"
     // The live jobs that wait for it, the first of them.
     case .findWaiting:
       """
@@ -211,8 +220,8 @@ extension Query {
       "UPDATE attempts SET unkillable = 1 WHERE job_id = ? AND attempt = ? AND finished_at IS NULL"
     case .findLeftovers:
       """
-      SELECT j.id, j.attempt, j.queue, a.started_at, a.pid, a.start_time, a.boot_id FROM \(Self.jobs(in: .running)) \
-      CROSS JOIN attempts a WHERE j.kind = 'command' AND a.job_id = j.id AND a.attempt = j.attempt
+      SELECT j.id, j.attempt, j.queue, a.started_at, a.pid, a.start_time, a.boot_id FROM \(Self.running) \
+      WHERE j.kind = 'command'
       """
     // Where and when an attempt started, for a death to be judged.
     case .findStart:
@@ -232,7 +241,7 @@ extension Query {
     case .removeAttempt: "DELETE FROM attempts WHERE job_id = ? AND attempt = ?"
     case .findAttemptStart: "SELECT started_at FROM attempts WHERE job_id = ? AND attempt = ?"
     case .findLeases:
-      "SELECT j.id, j.attempt, j.queue FROM \(Self.jobs(in: .running)) WHERE j.kind = 'payload'"
+      "SELECT j.id, j.attempt, j.queue FROM \(Self.running) WHERE j.kind = 'payload'"
     case .leasesDueByWall:
       """
       SELECT job_id, worker FROM attempts INDEXED BY attempts_lease_wall \
@@ -240,7 +249,7 @@ extension Query {
       """
     case .leasesDueByBoot:
       """
-      SELECT job_id, worker FROM attempts INDEXED BY attempts_lease_boot \
+      SELECT job_id, worker FROM attempts INDEXED BY attempts_open \
       WHERE finished_at IS NULL AND lease_boot <= ? ORDER BY lease_boot LIMIT ?
       """
     case .nextLeaseWall:
@@ -250,7 +259,7 @@ extension Query {
       """
     case .nextLeaseBoot:
       """
-      SELECT lease_boot FROM attempts INDEXED BY attempts_lease_boot \
+      SELECT lease_boot FROM attempts INDEXED BY attempts_open \
       WHERE finished_at IS NULL AND lease_boot IS NOT NULL ORDER BY lease_boot LIMIT 1
       """
 
@@ -260,7 +269,7 @@ extension Query {
     case .nextInQueue:
       """
       SELECT id, priority FROM jobs INDEXED BY jobs_claim \
-      WHERE state = 'queued' AND limit_key IS NULL AND queue = ? AND kind = ? ORDER BY priority DESC, id LIMIT 1
+      WHERE state = 'queued' AND limit_key IS NULL AND queue = ? AND kind = ? ORDER BY priority DESC, id LIMIT ?
       """
     // Those of its queue that go before a job, no more than so many.
     case .aheadByPriority:
@@ -332,17 +341,24 @@ extension Query {
     case .setKeys:
       """
       UPDATE jobs INDEXED BY jobs_queue SET limit_key = \(Self.labelValue) \
-      WHERE \(Self.isListed()) AND queue = ? AND state IN \(Self.live)
+      WHERE \(Self.isListed()) AND queue = ? AND state IN \(Self.waiting)
       """
     case .setKeysOfQueued:
       """
       UPDATE jobs INDEXED BY jobs_claim SET limit_key = \(Self.labelValue) \
       WHERE state = 'queued' AND limit_key IS NULL AND queue = ?
       """
+    case .setKeysOfRunning:
+      """
+      UPDATE jobs SET limit_key = \(Self.labelValue) \
+      WHERE id IN (SELECT j.id FROM \(Self.running)) AND queue = ?
+      """
+    case .clearKeysOfRunning:
+      "UPDATE jobs SET limit_key = NULL WHERE id IN (SELECT j.id FROM \(Self.running)) AND queue = ?"
     case .clearKeys:
       """
       UPDATE jobs INDEXED BY jobs_queue SET limit_key = NULL \
-      WHERE \(Self.isListed()) AND queue = ? AND state IN \(Self.live)
+      WHERE \(Self.isListed()) AND queue = ? AND state IN \(Self.waiting)
       """
     case .headOfLane:
       """
@@ -390,6 +406,11 @@ extension Query {
       SELECT id FROM jobs INDEXED BY jobs_claim WHERE state = 'queued' AND limit_key IS NULL \
       AND id < ? AND created_at >= ? AND created_at < ? AND queue = ? AND kind = ? AND priority = ? \
       ORDER BY id DESC LIMIT ?
+      """
+    case .listRunning:
+      """
+      SELECT j.id FROM \(Self.running) WHERE j.id < ?1 AND j.created_at >= ?2 AND j.created_at < ?3 \
+      AND (?4 IS NULL OR j.queue = ?4)
       """
     // By one label; what else is asked for is looked at on the way: further labels as an object (8), a range of
     // names (9, 10).

@@ -165,8 +165,7 @@ extension SQLiteJobStore {
       // Those stay of which attempts were left: how they ended tells whether a death counts.
       try connection.prepare(
         """
-        DELETE FROM runs WHERE run < ? AND run NOT IN (SELECT a.run FROM \(Query.jobs(in: .running)) CROSS JOIN attempts a
-        WHERE a.job_id = j.id AND a.attempt = j.attempt)
+        DELETE FROM runs WHERE run < ? AND run NOT IN (SELECT a.run FROM \(Query.running))
         """
       ).bind(run).run()
       try connection.execute("COMMIT")

@@ -66,8 +66,14 @@ extension Schema {
     CREATE INDEX jobs_due_wall ON jobs (due_wall) WHERE state = 'scheduled' AND due_wall IS NOT NULL;
     CREATE INDEX jobs_due_boot ON jobs (due_boot) WHERE state = 'scheduled' AND due_boot IS NOT NULL;
     CREATE UNIQUE INDEX jobs_unique ON jobs (unique_key) WHERE unique_key IS NOT NULL AND finished_at IS NULL;
-    -- Those that jobs_claim has are not in it: what is listed of them is merged from its priorities.
-    CREATE INDEX jobs_queue ON jobs (queue, state, id) WHERE state <> 'queued' OR limit_key IS NOT NULL;
+    -- Those that jobs_claim has are not in it: what is listed of them is merged from its priorities. Nor those that run:
+    -- they have an open attempt.
+    CREATE INDEX jobs_queue ON jobs (queue, state, id)
+      WHERE state <> 'running' AND (state <> 'queued' OR limit_key IS NOT NULL);
     CREATE INDEX jobs_ended ON jobs (queue, state, finished_at) WHERE finished_at IS NOT NULL;
+
+    -- The attempts that are under way, in the order in which their leases end.
+    DROP INDEX attempts_lease_boot;
+    CREATE INDEX attempts_open ON attempts (lease_boot) WHERE finished_at IS NULL;
     """
 }

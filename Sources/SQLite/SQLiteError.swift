@@ -19,7 +19,7 @@ import CSQLite
   }
 
   /// A value that no sound database of ours holds.
-  package static func corrupt(_ what: String, doing: String) -> SQLiteError {
+  @usableFromInline package static func corrupt(_ what: String, doing: String) -> SQLiteError {
     SQLiteError(code: SQLITE_CORRUPT, message: what, doing: doing)
   }
 

@@ -53,7 +53,7 @@ extension Optional: SQLiteValue where Wrapped: SQLiteValue {
 extension SQLiteValue where Self: RawRepresentable, RawValue: SQLiteValue {
   @inlinable package func bind(to statement: Statement) { rawValue.bind(to: statement) }
 
-  package static func read(from statement: Statement) throws(SQLiteError) -> Self {
+  @inlinable package static func read(from statement: Statement) throws(SQLiteError) -> Self {
     let raw = try RawValue.read(from: statement)
     guard let value = Self(rawValue: raw) else {
       throw .corrupt("\(raw) is no \(Self.self)", doing: statement.sql)

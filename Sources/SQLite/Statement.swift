@@ -6,12 +6,14 @@ import CSQLite
 /// Belongs to the thread of its connection, which it keeps alive. A bind that fails is told by the next step.
 @safe
 @usableFromInline package final class Statement {
-  package let sql: String
+  @usableFromInline package let sql: String
   private let connection: Connection
   private let handle: OpaquePointer
   private var parameter: Int32 = 0
   private var column: Int32 = 0
   private var bindFailure: Int32 = SQLITE_OK
+  /// A bound value is so large that it is not kept until the next takes its place.
+  private var isHeavy = false
 
   init(_ connection: Connection, handle: OpaquePointer, sql: String) {
     self.connection = connection
@@ -63,10 +65,13 @@ import CSQLite
     return values
   }
 
-  /// Ends the run and forgets the parameters, so that no large value is held on to.
+  /// Ends the run and forgets large parameters. Each parameter is bound anew for the next.
   package func reset() {
     _ = unsafe sqlite3_reset(handle)
-    if parameter > 0 { _ = unsafe sqlite3_clear_bindings(handle) }
+    if isHeavy {
+      _ = unsafe sqlite3_clear_bindings(handle)
+      isHeavy = false
+    }
     parameter = 0
     bindFailure = SQLITE_OK
   }
@@ -86,6 +91,7 @@ import CSQLite
   @usableFromInline func bindText(_ value: String) {
     var value = value
     let index = next()
+    if value.utf8.count > Self.heavy { isHeavy = true }
     let code = value.withUTF8 { bytes in
       // An empty buffer may have no address, which SQLite would take for NULL.
       unsafe bytes.isEmpty
@@ -100,6 +106,7 @@ import CSQLite
 
   package func bindBytes(_ bytes: RawSpan) {
     let index = next()
+    if bytes.byteCount > Self.heavy { isHeavy = true }
     let code = unsafe bytes.withUnsafeBytes { bytes in
       unsafe bytes.isEmpty
         ? sqlite3_bind_zeroblob(handle, index, 0)
@@ -107,6 +114,8 @@ import CSQLite
     }
     note(code)
   }
+
+  private static let heavy = 4096
 
   /// SQLITE_TRANSIENT: SQLite copies the bytes before the call returns.
   private static var copied: sqlite3_destructor_type { unsafe unsafeBitCast(-1, to: sqlite3_destructor_type.self) }
