@@ -31,7 +31,7 @@ let package = Package(
   ],
   targets: [
     // Pure: jobs, states, transitions, policies, durations. No I/O, no clock.
-    .target(name: "JobModel", swiftSettings: strict),
+    .target(name: "JobModel", swiftSettings: pointers),
 
     // Where a debug build may be told to die, for the crash laboratory. Empty in a release build.
     .target(

@@ -19,30 +19,36 @@ struct BulkReader: Sendable {
   mutating func read(_ bytes: ByteBuffer) throws(Problem) {
     byteCount += bytes.readableBytes
     guard byteCount <= limits.bulkBytes else { throw tooMuch("\(limits.bulkBytes >> 20) MiB") }
-    var rest = bytes
-    while let end = rest.readableBytesView.firstIndex(of: UInt8(ascii: "\n")) {
-      var line = rest.readSlice(length: end - rest.readerIndex + 1) ?? ByteBuffer()
-      line.moveWriterIndex(to: line.writerIndex - 1)
-      try take(line)
+    var rest = bytes.readableBytesView
+    while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+      let line = bytes.readableBytesUInt8Span.extracting(
+        rest.startIndex - bytes.readerIndex..<end - bytes.readerIndex)
+      if partial.readableBytes > 0 { try takeTail(line) } else { try take(line) }
+      rest = rest[(end + 1)...]
     }
-    partial.writeBuffer(&rest)
+    partial.writeBytes(rest)
     guard partial.readableBytes <= limits.jsonBytes else { throw lineTooLong }
   }
 
   /// The last line may end without a newline.
-  mutating func finish() throws(Problem) { try take(ByteBuffer()) }
+  mutating func finish() throws(Problem) {
+    let nothing = ByteBuffer()
+    try takeTail(nothing.readableBytesUInt8Span)
+  }
 
-  private mutating func take(_ end: ByteBuffer) throws(Problem) {
+  /// The rest of the line whose beginning is in `partial`.
+  private mutating func takeTail(_ tail: Span<UInt8>) throws(Problem) {
+    var line = partial
+    partial = ByteBuffer()
+    tail.withUnsafeBufferPointer { _ = line.writeBytes($0) }
+    try take(line.readableBytesUInt8Span)
+  }
+
+  private mutating func take(_ line: Span<UInt8>) throws(Problem) {
     lineNumber += 1
-    var line = end
-    if partial.readableBytes > 0 {
-      partial.writeImmutableBuffer(end)
-      line = partial
-      partial = ByteBuffer()
-    }
-    guard line.readableBytes <= limits.jsonBytes else { throw lineTooLong }
+    guard line.count <= limits.jsonBytes else { throw lineTooLong }
     // Blank lines, and the CR of a CRLF, are no one's mistake.
-    guard line.readableBytesView.contains(where: { $0 > 0x20 }) else { return }
+    guard line.indices.contains(where: { line[$0] > 0x20 }) else { return }
     guard requests.count < limits.bulkLines else { throw tooMuch("\(limits.bulkLines) lines") }
     do throws(Problem) {
       requests.append(try JSONBody.decode(from: line))

@@ -42,12 +42,23 @@ struct Call: Sendable {
     return value
   }
 
-  func noParameters() throws(Problem) { try QueryParameters(query).finish() }
+  func noParameters() throws(Problem) { if query != nil { try QueryParameters(query).finish() } }
 
   /// The body as one JSON document, whatever its type is said to be: curl's `-d` calls everything a form.
   func json<Value: Decodable>(_ type: Value.Type = Value.self) throws(Problem) -> Value {
+    let document = try document()
+    return try JSONBody.decodeAny(type, from: document.readableBytesUInt8Span)
+  }
+
+  /// The same for what comes all the time.
+  func json<Value: Decodable & JSONReadable>(_ type: Value.Type = Value.self) throws(Problem) -> Value {
+    let document = try document()
+    return try JSONBody.decode(type, from: document.readableBytesUInt8Span)
+  }
+
+  private func document() throws(Problem) -> ByteBuffer {
     guard case .whole(let buffer) = body else { throw Problem(.malformed, "one JSON document is expected") }
-    return try JSONBody.decode(type, from: buffer)
+    return buffer
   }
 
   /// The same; nil where there is no body.

@@ -47,14 +47,15 @@ extension Connection {
   private func received(_ head: HTTPRequestHead) {
     guard case .idle = state else { return }
     headBegan = nil
-    let admission = admit(head)
-    if case .refused(let problem, let allow) = admission, problem.code == .tooLarge || head.expectsContinue {
+    let fields = HeadFields(head)
+    let admission = admit(head, fields)
+    if case .refused(let problem, let allow) = admission, problem.code == .tooLarge || fields.expectsContinue {
       // Said before the body is read: a client that waits for `100 Continue` need not send it.
       state = .receiving(Incoming(head: head, admission: admission))
       return refuse(problem, allow: allow)
     }
-    if head.expectsContinue { sendContinue(head.version) }
-    if case .route(let route, let captures, let query) = admission, route.takesLines, head.isNDJSON {
+    if fields.expectsContinue { sendContinue(head.version) }
+    if case .route(let route, let captures, let query) = admission, route.takesLines, fields.isNDJSON {
       let feed = BodyFeed(readOn: onLoop { $0.readOn() })
       begin(head, route, hasEnded: false, feed: feed)
       return answer(route, call(head, captures, query, .lines(feed)))
@@ -107,28 +108,36 @@ extension Connection {
   }
 
   /// Whether, and by what, a request is answered, as far as its head tells.
-  private func admit(_ head: HTTPRequestHead) -> Admission {
+  private func admit(_ head: HTTPRequestHead, _ fields: HeadFields) -> Admission {
     if isSurplus {
       return .refused(
         Problem(.notReady, "\(limits.connections) connections are open and all are in use; try again"), allow: [])
     }
     // RFC 9112 section 3.2: one Host in each HTTP/1.1 request, no more.
-    let hosts = head.headers[canonicalForm: "host"].count
+    let hosts = fields.hosts
     guard hosts == 1 || (hosts == 0 && head.version.isOld) else {
       return .refused(Problem(.malformed, "an HTTP/1.1 request has one Host header; this one has \(hosts)"), allow: [])
     }
     do throws(Problem) {
+      if let route = router.route(head.method, at: head.uri) {
+        try checkLength(route, fields)
+        return .route(route, captures: [], query: nil)
+      }
       let target = try RequestTarget(head.uri)
       switch router.match(head.method, target) {
       case .refused(let problem, let allow): return .refused(problem, allow: allow)
       case .route(let route, let captures):
-        let limit = route.takesLines && head.isNDJSON ? limits.bulkBytes : limits.jsonBytes
-        if let length = head.contentLength, length > limit { throw tooLarge(limit) }
+        try checkLength(route, fields)
         return .route(route, captures: captures, query: target.query)
       }
     } catch {
       return .refused(error, allow: [])
     }
+  }
+
+  private func checkLength(_ route: Route, _ fields: HeadFields) throws(Problem) {
+    let limit = route.takesLines && fields.isNDJSON ? limits.bulkBytes : limits.jsonBytes
+    if let length = fields.contentLength, length > limit { throw tooLarge(limit) }
   }
 
   private var tooLarge: Problem { tooLarge(limits.jsonBytes) }
@@ -170,19 +179,6 @@ extension HTTPVersion {
 }
 
 extension HTTPRequestHead {
-  var contentLength: Int? { headers.first(name: "content-length").flatMap { Int($0) } }
-
-  /// RFC 9110 section 10.1.1; HTTP/1.0 has no such thing.
-  var expectsContinue: Bool {
-    !version.isOld && headers.first(name: "expect")?.lowercased() == "100-continue"
-  }
-
-  var isNDJSON: Bool {
-    guard let type = headers.first(name: "content-type") else { return false }
-    let media = type.prefix { $0 != ";" && $0 != " " }.lowercased()
-    return media == "application/x-ndjson" || media == "application/ndjson" || media == "application/jsonl"
-  }
-
   /// After an upgrade that is not taken up, the parser reads nothing more: the connection ends with the reply.
   var asksForUpgrade: Bool { method == .CONNECT || headers.contains(name: "upgrade") }
 }

@@ -7,8 +7,16 @@ enum JSONBody {
   private static let decoder = JSONDecoder()
 
   /// - Throws: `malformed` where the bytes are no JSON, `invalidValue` with the field where they are but do not fit.
-  static func decode<Value: Decodable>(_: Value.Type = Value.self, from body: ByteBuffer) throws(Problem) -> Value {
-    let data = Data(body.readableBytesView)
+  static func decode<Value: Decodable & JSONReadable>(
+    _: Value.Type = Value.self, from body: Span<UInt8>
+  ) throws(Problem) -> Value {
+    // What is not plain is refused by the decoder, or taken after all.
+    if let value = JSONReader.value(Value.self, in: body) { return value }
+    return try decodeAny(from: body)
+  }
+
+  static func decodeAny<Value: Decodable>(_: Value.Type = Value.self, from body: Span<UInt8>) throws(Problem) -> Value {
+    let data = body.withUnsafeBufferPointer { Data(buffer: $0) }
     do {
       return try decoder.decode(Value.self, from: data)
     } catch {

@@ -17,8 +17,20 @@ enum Reply {
     .document(status: status, contentType: "application/json", body: try encode(value), headers: headers)
   }
 
+  static func json(
+    _ value: some Encodable & JSONWritable & Sendable, status: HTTPResponseStatus = .ok,
+    headers: [(String, String)] = []
+  ) throws(Problem) -> Reply {
+    .document(status: status, contentType: "application/json", body: try encode(value), headers: headers)
+  }
+
   /// As `json`, for a value of unbounded size: it is written off the event loop.
   static func largeJSON(_ value: some Encodable & Sendable) async throws(Problem) -> Reply {
+    let body = try await offLoop { () throws(Problem) in try encode(value) }
+    return .document(status: .ok, contentType: "application/json", body: body)
+  }
+
+  static func largeJSON(_ value: some Encodable & JSONWritable & Sendable) async throws(Problem) -> Reply {
     let body = try await offLoop { () throws(Problem) in try encode(value) }
     return .document(status: .ok, contentType: "application/json", body: body)
   }
@@ -37,8 +49,14 @@ enum Reply {
   }
 
   private static func encode(_ value: some Encodable) throws(Problem) -> ByteBuffer {
-    do { return try JSONWriter.bytes(value) } catch {
-      throw Problem(.fault, "the answer cannot be written as JSON: \(error)")
-    }
+    do { return try JSONWriter.bytes(value) } catch { throw unwritable(error) }
+  }
+
+  private static func encode(_ value: some Encodable & JSONWritable) throws(Problem) -> ByteBuffer {
+    do { return try JSONWriter.bytes(value) } catch { throw unwritable(error) }
+  }
+
+  private static func unwritable(_ error: any Error) -> Problem {
+    Problem(.fault, "the answer cannot be written as JSON: \(error)")
   }
 }

@@ -1,8 +1,8 @@
 import JobModel
 import NIOHTTP1
 
-/// One operation of the API.
-struct Route: Sendable {
+/// One operation of the API. A reference: it is handed on with each request.
+final class Route: Sendable {
   enum Kind: Sendable {
     /// Ends by itself, soon. A stop waits for it.
     case short
@@ -18,6 +18,7 @@ struct Route: Sendable {
   let takesLines: Bool
   let answer: @Sendable (Call) async throws(Problem) -> Reply
   fileprivate let pattern: [Pattern]
+  fileprivate let hasCaptures: Bool
 
   fileprivate enum Pattern: Sendable {
     case literal(String)
@@ -34,6 +35,7 @@ struct Route: Sendable {
     self.takesLines = takesLines
     self.answer = answer
     pattern = path.dropFirst().split(separator: "/").map { $0.hasPrefix("{") ? .capture : .literal(String($0)) }
+    hasCaptures = path.contains("{")
   }
 
   /// The captured segments, where the path is this route's.
@@ -61,10 +63,22 @@ struct Router: Sendable {
   }
 
   let routes: [Route]
+  private let literals: [Route]
+
+  init(routes: [Route]) {
+    self.routes = routes
+    literals = routes.filter { !$0.hasCaptures }
+  }
 
   static let api = Router(
     routes: JobRoutes.all + BulkRoutes.all + LeaseRoutes.all + LogRoutes.all + QueueRoutes.all + ScheduleRoutes.all
       + DaemonRoutes.all + UpkeepRoutes.all + EventRoutes.all)
+
+  /// The route that a request's target names as it stands, without a query. Most do: for the others there is `match`.
+  func route(_ method: HTTPMethod, at target: String) -> Route? {
+    let length = target.utf8.count
+    return literals.first { $0.path.utf8.count == length && $0.path == target && $0.method == method }
+  }
 
   func match(_ method: HTTPMethod, _ target: RequestTarget) -> Match {
     // RFC 9110 section 9.3.2: HEAD is GET without the body.

@@ -118,7 +118,8 @@ package struct RequestGraph: Sendable, Hashable {
 }
 
 extension JobRequest {
-  fileprivate var usesRefs: Bool {
+  /// Whether it has a ref, or names one.
+  package var usesRefs: Bool {
     ref != nil || after?.contains { $0.ref != nil } == true || afterAny?.contains { $0.ref != nil } == true
   }
 }

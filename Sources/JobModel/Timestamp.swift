@@ -17,32 +17,30 @@ package struct Timestamp: Hashable, Comparable, Sendable, Codable, CustomStringC
 
   /// RFC 3339, UTC, milliseconds.
   package var rfc3339: String {
-    let civil = CivilTime(self)
     var text: [UInt8] = []
     text.reserveCapacity(24)
-    func put(_ value: Int, _ width: Int) {
-      var divisor = 1
-      for _ in 1..<width { divisor *= 10 }
-      while divisor > 0 {
-        text.append(UInt8(0x30 + (value / divisor) % 10))
-        divisor /= 10
-      }
-    }
-    put(civil.year, 4)
-    text.append(0x2D)
-    put(civil.month, 2)
-    text.append(0x2D)
-    put(civil.day, 2)
-    text.append(0x54)
-    put(civil.hour, 2)
-    text.append(0x3A)
-    put(civil.minute, 2)
-    text.append(0x3A)
-    put(civil.second, 2)
-    text.append(0x2E)
-    put(civil.millisecond, 3)
-    text.append(0x5A)
+    writeRFC3339 { text.append($0) }
     return String(decoding: text, as: UTF8.self)
+  }
+
+  /// The same, byte by byte.
+  func writeRFC3339(_ write: (UInt8) -> Void) {
+    let civil = CivilTime(self)
+    func put(_ value: Int, then mark: Unicode.Scalar) {
+      write(UInt8(0x30 + value / 10))
+      write(UInt8(0x30 + value % 10))
+      write(UInt8(ascii: mark))
+    }
+    write(UInt8(0x30 + civil.year / 1000 % 10))
+    write(UInt8(0x30 + civil.year / 100 % 10))
+    put(civil.year % 100, then: "-")
+    put(civil.month, then: "-")
+    put(civil.day, then: "T")
+    put(civil.hour, then: ":")
+    put(civil.minute, then: ":")
+    put(civil.second, then: ".")
+    write(UInt8(0x30 + civil.millisecond / 100))
+    put(civil.millisecond % 100, then: "Z")
   }
 
   /// Reads RFC 3339 section 5.6 (`2026-11-24T08:14:40Z`, any fraction, any offset, a space or lower case for the T).

@@ -50,8 +50,17 @@ package struct JobService: Sendable {
 
   /// Adds one job and answers with it, as the submitter may see it and as the commit left it.
   package func enqueueOne(_ request: JobRequest, by submitter: Submitter?) async throws(Problem) -> EnqueuedJob {
-    let spec = try await accepted([request], by: submitter)[0]
-    do throws(RequestGraph.Flaw) { _ = try RequestGraph([request]) } catch { throw Problem(error.value) }
+    let defaults = try await supervisor.defaultsOfNewWork()
+    let spec: JobSpec
+    do throws(InvalidValue) {
+      spec = try request.checked(defaults: defaults, submittedBy: submitter)
+    } catch {
+      throw Problem(error)
+    }
+    if spec.cwd != nil { try await refuseClosedDirectories([spec]) }
+    if request.usesRefs {
+      do throws(RequestGraph.Flaw) { _ = try RequestGraph([request]) } catch { throw Problem(error.value) }
+    }
     var added = try await asking { store throws(StoreError) in try await store.enqueueOne(spec, at: now) }
     added.job = added.job.visible(to: submitter?.uid)
     return added

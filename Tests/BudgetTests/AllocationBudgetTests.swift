@@ -33,12 +33,26 @@ struct AllocationBudgetTests {
 
   @Test("a line of NDJSON is decoded and checked")
   func decode() throws {
-    let line = Data(#"{"command":["/bin/echo","hello"],"queue":"mail","priority":5}"#.utf8)
-    let decoder = JSONDecoder()
+    let line = Array(#"{"command":["/bin/echo","hello"],"queue":"mail","priority":5}"#.utf8)
     let found = try allocations {
-      _ = try decoder.decode(JobRequest.self, from: line).checked(defaults: JobDefaults(), submittedBy: nil)
+      let request = JSONReader.value(JobRequest.self, in: line.span)
+      _ = try #require(try request?.checked(defaults: JobDefaults(), submittedBy: nil))
     }
-    hold(found, to: 60, "decode")
+    hold(found, to: 29, "decode")
+  }
+
+  @Test("a job is written as the answer to its enqueue")
+  func write() throws {
+    var job = Job(
+      id: JobID(7), state: .queued, queue: "default", priority: 0, createdAt: Timestamp(milliseconds: 0), attempt: 0,
+      maxAttempts: 1, killGrace: .seconds(10), backoff: .standard, onInterrupt: .retry, splitOutput: false,
+      cancelling: false)
+    job.command = ["/bin/true"]
+    let found = allocations {
+      var json = JSONBuilder()
+      job.write(to: &json)
+    }
+    hold(found, to: 3, "write")
   }
 
   @Test("a job is put into the store and committed")

@@ -41,6 +41,39 @@ import Testing
     }
   }
 
+  /// The value as its Codable form alone tells it.
+  private struct Coded<Value: Encodable>: Encodable {
+    let value: Value
+    func encode(to encoder: any Encoder) throws { try value.encode(to: encoder) }
+  }
+
+  /// What writes itself has the bytes of its Codable form, and Foundation reads it as the same value.
+  private func check<Value: JSONWritable & Codable & Equatable>(_ value: Value, _ seed: UInt64) throws {
+    let written = try JSONWriter.bytes(value)
+    #expect(String(buffer: written) == String(buffer: try JSONWriter.bytes(Coded(value: value))), "seed \(seed)")
+    let read = try JSONDecoder().decode(Value.self, from: Data(written.readableBytesView))
+    #expect(read == value, "seed \(seed)")
+  }
+
+  @Test("What writes itself is what its Codable form is, byte for byte")
+  func writtenAsCoded() throws {
+    let seed = UInt64.random(in: 0...UInt64.max)
+    print("JSONTests.writtenAsCoded: seed \(seed)")
+    var random = SplitMix(seed: seed)
+    for _ in 0..<2000 {
+      let job = random.job()
+      try check(job, seed)
+      try check(LeaseGrant(jobs: [LeasedJob(job: job, lease: random.text())]), seed)
+      try check(JobPage(jobs: [job, job], nextBefore: job.after.first), seed)
+      try check(random.verdicts(), seed)
+      try check(random.change(), seed)
+    }
+    try check(LeaseGrant(jobs: []), seed)
+    try check(LeaseVerdicts(), seed)
+    try check(BulkReceipt(count: 0, firstID: nil, lastID: nil), seed)
+    try check(BulkReceipt(count: 2, firstID: JobID(.max), lastID: JobID(.min)), seed)
+  }
+
   @Test("A number that JSON has no word for is not written")
   func notFinite() {
     #expect(throws: EncodingError.self) { try JSONWriter.bytes([Double.nan]) }
@@ -129,7 +162,7 @@ import Testing
 
   private func refusal(bytes: [UInt8]) -> Problem? {
     do throws(Problem) {
-      _ = try JSONBody.decode(JobRequest.self, from: ByteBuffer(bytes: bytes))
+      _ = try JSONBody.decode(JobRequest.self, from: bytes.span)
       return nil
     } catch { return error }
   }

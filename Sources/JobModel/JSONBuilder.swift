@@ -1,0 +1,201 @@
+/// A value that writes itself as compact JSON (RFC 8259), with the same bytes as its Codable form gives: the fields in
+/// their order, the keys of dictionaries sorted. For what the daemon answers all the time: a general encoder costs more
+/// than all the rest of such an answer.
+package protocol JSONWritable {
+  func write(to json: inout JSONBuilder)
+}
+
+/// JSON text as it grows. What is written to it in order must make a JSON text; it does not look.
+package struct JSONBuilder: Sendable {
+  /// The text, and room for more. Filled by hand: `Array.append(contentsOf:)` takes four times as long for a few bytes.
+  private var storage: [UInt8]
+  private var count = 0
+  /// The first number that JSON has no word for: an infinity or NaN. In its place stands `null`.
+  package private(set) var unwritable: Double?
+
+  /// - Parameter capacity: in bytes; it grows when it must.
+  package init(capacity: Int = 1024) { storage = Array(repeating: 0, count: capacity) }
+
+  package var bytes: ArraySlice<UInt8> { storage[..<count] }
+
+  private mutating func makeRoom(for length: Int) {
+    guard storage.count - count < length else { return }
+    storage += repeatElement(0, count: max(storage.count, length))
+  }
+
+  private mutating func put(_ source: UnsafeRawPointer, _ length: Int) {
+    makeRoom(for: length)
+    let count = count
+    unsafe storage.withUnsafeMutableBytes { storage in
+      // There is room from `count` on for `length` bytes.
+      guard let start = storage.baseAddress else { return }
+      unsafe (start + count).copyMemory(from: source, byteCount: length)
+    }
+    self.count += length
+  }
+
+  private mutating func put(_ source: Span<UInt8>) {
+    unsafe source.withUnsafeBytes { bytes in
+      if let start = bytes.baseAddress { unsafe put(start, bytes.count) }
+    }
+  }
+
+  // MARK: Punctuation and words
+
+  /// Writes `text` as it stands.
+  package mutating func raw(_ text: StaticString) { unsafe put(text.utf8Start, text.utf8CodeUnitCount) }
+
+  package mutating func raw(_ byte: UInt8) {
+    makeRoom(for: 1)
+    storage[count] = byte
+    count += 1
+  }
+
+  /// Writes a member with what stands before it and its key, such as `,"state":`, in one piece.
+  package mutating func member(_ beginning: StaticString, _ value: some JSONWritable) {
+    raw(beginning)
+    value.write(to: &self)
+  }
+
+  // MARK: Numbers
+
+  package mutating func integer(_ value: some FixedWidthInteger) {
+    if value < 0 { raw(UInt8(ascii: "-")) }
+    digits(UInt64(value.magnitude))
+  }
+
+  private mutating func digits(_ value: UInt64) {
+    if value > 9 { digits(value / 10) }
+    raw(0x30 + UInt8(truncatingIfNeeded: value % 10))
+  }
+
+  package mutating func number(_ value: Double) {
+    if value.isFinite {
+      let text = value.description
+      put(text.utf8.span)
+    } else {
+      if unwritable == nil { unwritable = value }
+      raw("null")
+    }
+  }
+
+  // MARK: Strings
+
+  package mutating func string(_ text: String) {
+    raw(UInt8(ascii: "\""))
+    let utf8 = text.utf8.span
+    var start = 0
+    for index in utf8.indices where Self.mustBeEscaped(utf8[index]) {
+      put(utf8.extracting(start..<index))
+      escape(utf8[index])
+      start = index + 1
+    }
+    put(utf8.extracting(start..<utf8.count))
+    raw(UInt8(ascii: "\""))
+  }
+
+  /// RFC 8259 section 7: the quotation mark, the backslash and the control characters, nothing else.
+  private static func mustBeEscaped(_ byte: UInt8) -> Bool { byte < 0x20 || byte == 0x22 || byte == 0x5C }
+
+  private mutating func escape(_ byte: UInt8) {
+    switch byte {
+    case 0x22: raw(#"\""#)
+    case 0x5C: raw(#"\\"#)
+    case 0x0A: raw(#"\n"#)
+    case 0x0D: raw(#"\r"#)
+    case 0x09: raw(#"\t"#)
+    default:
+      raw(byte < 0x10 ? #"\u000"# : #"\u001"#)
+      let digit = byte & 15
+      raw(digit < 10 ? 0x30 + digit : 0x57 + digit)
+    }
+  }
+
+  /// A time in quotation marks, as `Timestamp.rfc3339` says it.
+  package mutating func time(_ time: Timestamp) {
+    raw(UInt8(ascii: "\""))
+    time.writeRFC3339 { raw($0) }
+    raw(UInt8(ascii: "\""))
+  }
+}
+
+extension JSONWritable {
+  /// The value as text on one line. An infinity or NaN, of which none is in what came as JSON, reads `null` in it.
+  package var jsonText: String {
+    var json = JSONBuilder(capacity: 256)
+    write(to: &json)
+    return String(decoding: json.bytes, as: UTF8.self)
+  }
+}
+
+// MARK: What values are made of
+
+extension Bool: JSONWritable {
+  package func write(to json: inout JSONBuilder) { json.raw(self ? "true" : "false") }
+}
+
+extension Int: JSONWritable {
+  package func write(to json: inout JSONBuilder) { json.integer(self) }
+}
+
+extension Int32: JSONWritable {
+  package func write(to json: inout JSONBuilder) { json.integer(self) }
+}
+
+extension Int64: JSONWritable {
+  package func write(to json: inout JSONBuilder) { json.integer(self) }
+}
+
+extension UInt32: JSONWritable {
+  package func write(to json: inout JSONBuilder) { json.integer(self) }
+}
+
+extension Double: JSONWritable {
+  package func write(to json: inout JSONBuilder) { json.number(self) }
+}
+
+extension String: JSONWritable {
+  package func write(to json: inout JSONBuilder) { json.string(self) }
+}
+
+/// An enumeration of words.
+extension JSONWritable where Self: RawRepresentable, RawValue == String {
+  package func write(to json: inout JSONBuilder) { json.string(rawValue) }
+}
+
+extension Optional: JSONWritable where Wrapped: JSONWritable {
+  package func write(to json: inout JSONBuilder) {
+    switch self {
+    case nil: json.raw("null")
+    case let value?: value.write(to: &json)
+    }
+  }
+}
+
+extension Array: JSONWritable where Element: JSONWritable {
+  package func write(to json: inout JSONBuilder) {
+    guard let first else { return json.raw("[]") }
+    json.raw(UInt8(ascii: "["))
+    first.write(to: &json)
+    for element in dropFirst() {
+      json.raw(UInt8(ascii: ","))
+      element.write(to: &json)
+    }
+    json.raw(UInt8(ascii: "]"))
+  }
+}
+
+extension Dictionary: JSONWritable where Key == String, Value: JSONWritable {
+  package func write(to json: inout JSONBuilder) {
+    if isEmpty { return json.raw("{}") }
+    var separator = UInt8(ascii: "{")
+    for (key, value) in sorted(by: { $0.key < $1.key }) {
+      json.raw(separator)
+      json.string(key)
+      json.raw(UInt8(ascii: ":"))
+      value.write(to: &json)
+      separator = UInt8(ascii: ",")
+    }
+    json.raw(UInt8(ascii: "}"))
+  }
+}

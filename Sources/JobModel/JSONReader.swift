@@ -1,0 +1,408 @@
+/// A value that reads itself from plain JSON. What is not plain is for the general decoder, which also says what is
+/// wrong with it: so the two together take what the decoder takes, and refuse it in its words.
+package protocol JSONReadable {
+  /// Nil, or any value at all, where `json` has come upon something that is not plain: it knows, and
+  /// `JSONReader.value` answers nil.
+  init?(plain json: inout JSONReader)
+}
+
+/// Reads JSON (RFC 8259) straight through, without a tree and without copies but for the strings that it gives.
+///
+/// It reads what is plain, and gives up on anything else: a fault, a key that is not known or comes twice, a value of
+/// another type, a number that is not exact. It does not say why. Once it has given up it stands at the end, every
+/// question is answered by nil, and every loop ends.
+@safe package struct JSONReader {
+  /// Lives as long as the call of `value` that made the reader. `here`, `slice` and nothing else look into it.
+  private let bytes: UnsafeBufferPointer<UInt8>
+  private var position = 0
+  private var isPlain = true
+  private var depth = 0
+
+  /// As deep as values may be nested in each other and still be plain.
+  private static let deepest = 64
+
+  /// The value that all of `text` is; nil where it is not plain.
+  package static func value<Value: JSONReadable>(_: Value.Type = Value.self, in text: Span<UInt8>) -> Value? {
+    unsafe text.withUnsafeBufferPointer { bytes in
+      var json = unsafe JSONReader(bytes: bytes)
+      let value = Value(plain: &json)
+      _ = json.next()
+      return unsafe json.isPlain && json.position == json.bytes.count ? value : nil
+    }
+  }
+
+  private init(bytes: UnsafeBufferPointer<UInt8>) { unsafe self.bytes = bytes }
+
+  /// This is not plain.
+  package mutating func giveUp() {
+    isPlain = false
+    position = unsafe bytes.count
+  }
+
+  /// Gives up where what was read is no value of the field.
+  package mutating func given<Value>(_ value: Value?) -> Value? {
+    if value == nil { giveUp() }
+    return value
+  }
+
+  // MARK: Bytes
+
+  /// The byte at the position; 0, which stands nowhere in JSON, at the end.
+  private var here: UInt8 { unsafe position < bytes.count ? bytes[position] : 0 }
+
+  /// What has been read since `start`.
+  private func slice(from start: Int) -> UnsafeBufferPointer<UInt8> {
+    unsafe UnsafeBufferPointer(rebasing: bytes[start..<position])
+  }
+
+  /// The next byte that is no white space.
+  private mutating func next() -> UInt8 {
+    while true {
+      let byte = here
+      guard byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else { return byte }
+      position += 1
+    }
+  }
+
+  private mutating func take(_ byte: UInt8) -> Bool {
+    guard next() == byte else { return false }
+    position += 1
+    return true
+  }
+
+  private mutating func expect(_ byte: UInt8) -> Bool {
+    if take(byte) { return true }
+    giveUp()
+    return false
+  }
+
+  private mutating func word(_ word: StaticString) {
+    for index in 0..<word.utf8CodeUnitCount {
+      guard unsafe here == word.utf8Start[index] else { return giveUp() }
+      position += 1
+    }
+  }
+
+  // MARK: Objects and arrays
+
+  /// How far an object or an array has been read.
+  package struct Progress {
+    fileprivate var hasBegun = false
+    /// The fields that were there.
+    fileprivate var seen: UInt64 = 0
+    package init() {}
+  }
+
+  /// Whether another element or member follows. Begins the container, and ends it.
+  private mutating func goesOn(_ progress: inout Progress, _ opening: UInt8, _ closing: UInt8) -> Bool {
+    if progress.hasBegun {
+      if take(closing) {
+        depth -= 1
+        return false
+      }
+      return expect(UInt8(ascii: ","))
+    }
+    progress.hasBegun = true
+    depth += 1
+    guard depth <= Self.deepest else {
+      giveUp()
+      return false
+    }
+    guard expect(opening) else { return false }
+    if take(closing) {
+      depth -= 1
+      return false
+    }
+    return isPlain
+  }
+
+  /// The next field of an object whose value is to be read then; nil at its end.
+  package mutating func field<Field>(of keys: JSONKeys<Field>, in object: inout Progress) -> Field? {
+    guard goesOn(&object, UInt8(ascii: "{"), UInt8(ascii: "}")), expect(UInt8(ascii: "\"")) else { return nil }
+    let start = position
+    while here > 0x20, here != UInt8(ascii: "\"") { position += 1 }
+    guard here == UInt8(ascii: "\""), let index = unsafe keys.index(of: slice(from: start)),
+      object.seen & (1 << UInt64(index)) == 0
+    else {
+      giveUp()
+      return nil
+    }
+    object.seen |= 1 << UInt64(index)
+    position += 1
+    guard expect(UInt8(ascii: ":")) else { return nil }
+    return keys.fields[index]
+  }
+
+  /// Whether another element is to be read; false at the end of the array.
+  package mutating func element(in array: inout Progress) -> Bool {
+    goesOn(&array, UInt8(ascii: "["), UInt8(ascii: "]"))
+  }
+
+  // MARK: Values. Nil for `null` as well: it is as if the field were not there.
+
+  /// Takes `null` where it is next.
+  package mutating func null() -> Bool {
+    guard next() == UInt8(ascii: "n") else { return false }
+    word("null")
+    return true
+  }
+
+  package mutating func bool() -> Bool? {
+    switch next() {
+    case UInt8(ascii: "t"):
+      word("true")
+      return true
+    case UInt8(ascii: "f"):
+      word("false")
+      return false
+    case UInt8(ascii: "n"): word("null")
+    default: giveUp()
+    }
+    return nil
+  }
+
+  package mutating func string() -> String? { null() ? nil : text() }
+
+  /// Whether a string is next.
+  package var isAtString: Bool { mutating get { next() == UInt8(ascii: "\"") } }
+
+  package mutating func strings() -> [String]? {
+    array { json in json.text() }
+  }
+
+  /// An array of what `element` reads, which gives up where that is nil.
+  package mutating func array<Element>(_ element: (inout JSONReader) -> Element?) -> [Element]? {
+    if null() { return nil }
+    var (elements, array) = ([Element](), Progress())
+    while self.element(in: &array) {
+      guard let element = element(&self) else {
+        giveUp()
+        return nil
+      }
+      elements.append(element)
+    }
+    return elements
+  }
+
+  package mutating func stringsByName() -> [String: String]? {
+    object { json in json.text() }
+  }
+
+  /// An object of what `value` reads, which gives up where that is nil.
+  private mutating func object<Value>(_ value: (inout JSONReader) -> Value?) -> [String: Value]? {
+    if null() { return nil }
+    var (values, object) = ([String: Value](), Progress())
+    while goesOn(&object, UInt8(ascii: "{"), UInt8(ascii: "}")) {
+      guard let name = text(), expect(UInt8(ascii: ":")), let value = value(&self),
+        values.updateValue(value, forKey: name) == nil
+      else {
+        giveUp()
+        return nil
+      }
+    }
+    return values
+  }
+
+  /// Whatever comes, `null` included. Nil only where it is not plain.
+  package mutating func value() -> JSONValue? {
+    switch next() {
+    case UInt8(ascii: "\""): return text().map { .string($0) }
+    case UInt8(ascii: "{"): return object { json in json.value() }.map { .object($0) }
+    case UInt8(ascii: "["): return array { json in json.value() }.map { .array($0) }
+    case UInt8(ascii: "t"), UInt8(ascii: "f"): return bool().map { .bool($0) }
+    case UInt8(ascii: "n"):
+      word("null")
+      return .null
+    default:
+      switch number() {
+      case .integer(let value): return .integer(value)
+      case .unsigned(let value): return .unsigned(value)
+      // As the decoder has it: 1.0 and 1e2 are whole.
+      case .double(let value): return Int64(exactly: value).map { .integer($0) } ?? .number(value)
+      case nil: return nil
+      }
+    }
+  }
+
+  // MARK: Numbers
+
+  private enum Number {
+    case integer(Int64)
+    /// Over `Int64.max`.
+    case unsigned(UInt64)
+    /// Written with a fraction or an exponent.
+    case double(Double)
+  }
+
+  /// A whole number, written as one.
+  package mutating func integer() -> Int64? {
+    if null() { return nil }
+    if case .integer(let value) = number() { return value }
+    giveUp()
+    return nil
+  }
+
+  package mutating func double() -> Double? {
+    if null() { return nil }
+    return switch number() {
+    case .integer(let value): Double(value)
+    case .unsigned(let value): Double(value)
+    case .double(let value): value
+    case nil: nil
+    }
+  }
+
+  /// Powers of ten that a Double holds exactly.
+  private static let powers: [Double] = (0...22).map { power in (0..<power).reduce(1.0) { value, _ in value * 10 } }
+
+  /// Gives up on what one multiplication or division of two exact Doubles does not round correctly (W. D. Clinger, "How
+  /// to Read Floating Point Numbers Accurately", section 2), and on minus zero.
+  private mutating func number() -> Number? {
+    let isNegative = take(UInt8(ascii: "-"))
+    var (digits, exponent, isWhole) = (UInt64(0), 0, true)
+    let beginsWithZero = here == UInt8(ascii: "0")
+    guard var found = mantissa(&digits), found == 1 || !beginsWithZero else {
+      giveUp()
+      return nil
+    }
+    if here == UInt8(ascii: ".") {
+      position += 1
+      isWhole = false
+      guard let fraction = mantissa(&digits) else {
+        giveUp()
+        return nil
+      }
+      found += fraction
+      exponent = -fraction
+    }
+    if here | 0x20 == UInt8(ascii: "e") {
+      position += 1
+      isWhole = false
+      let isSmall = here == UInt8(ascii: "-")
+      if isSmall || here == UInt8(ascii: "+") { position += 1 }
+      var power: UInt64 = 0
+      guard mantissa(&power) != nil, power < 100 else {
+        giveUp()
+        return nil
+      }
+      exponent += isSmall ? -Int(power) : Int(power)
+    }
+    if digits == 0, isNegative {
+      giveUp()
+      return nil
+    }
+    guard isWhole else { return scaled(digits, exponent, isNegative) }
+    if let value = Int64(exactly: digits) { return .integer(isNegative ? -value : value) }
+    if !isNegative { return .unsigned(digits) }
+    if digits == Int64.min.magnitude { return .integer(.min) }
+    giveUp()
+    return nil
+  }
+
+  /// Reads digits on to `number`, and says how many. Nil where there is none, or the number does not fit.
+  private mutating func mantissa(_ number: inout UInt64) -> Int? {
+    let start = position
+    while case let digit = here &- 0x30, digit < 10 {
+      let (product, overflows) = number.multipliedReportingOverflow(by: 10)
+      let (sum, carries) = product.addingReportingOverflow(UInt64(digit))
+      if overflows || carries { return nil }
+      number = sum
+      position += 1
+    }
+    return position > start ? position - start : nil
+  }
+
+  private mutating func scaled(_ digits: UInt64, _ exponent: Int, _ isNegative: Bool) -> Number? {
+    let exact = Double(sign: .plus, exponent: Double.significandBitCount + 1, significand: 1)
+    if digits < UInt64(exact), exponent.magnitude < Self.powers.count {
+      let power = Self.powers[Int(exponent.magnitude)]
+      let value = exponent < 0 ? Double(digits) / power : Double(digits) * power
+      // The decoder takes whole numbers from there on by another way.
+      if value < exact { return .double(isNegative ? -value : value) }
+    }
+    giveUp()
+    return nil
+  }
+
+  // MARK: Strings
+
+  /// A string; nil where none is next.
+  package mutating func text() -> String? {
+    guard expect(UInt8(ascii: "\"")) else { return nil }
+    let start = position
+    while true {
+      switch here {
+      case UInt8(ascii: "\""):
+        let text = unsafe String(validating: slice(from: start), as: UTF8.self)
+        position += 1
+        return given(text)
+      case UInt8(ascii: "\\"): return escapedText(from: start)
+      case 0..<0x20: return given(nil)
+      default: position += 1
+      }
+    }
+  }
+
+  /// The string that began at `start` and has its first escape here.
+  private mutating func escapedText(from start: Int) -> String? {
+    var text = unsafe Array(slice(from: start))
+    while true {
+      let byte = here
+      position += 1
+      switch byte {
+      case UInt8(ascii: "\""): return given(String(validating: text, as: UTF8.self))
+      case UInt8(ascii: "\\"):
+        guard let scalar = escape() else { return given(nil) }
+        text += UTF8.encode(scalar)!
+      case 0..<0x20: return given(nil)
+      default: text.append(byte)
+      }
+    }
+  }
+
+  /// What follows a backslash. Nil where it is no escape, or half a pair of surrogates.
+  private mutating func escape() -> Unicode.Scalar? {
+    let byte = here
+    position += 1
+    switch byte {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): return Unicode.Scalar(byte)
+    case UInt8(ascii: "b"): return "\u{8}"
+    case UInt8(ascii: "f"): return "\u{C}"
+    case UInt8(ascii: "n"): return "\n"
+    case UInt8(ascii: "r"): return "\r"
+    case UInt8(ascii: "t"): return "\t"
+    case UInt8(ascii: "u"):
+      guard let unit = unit() else { return nil }
+      guard UTF16.isLeadSurrogate(unit) else { return Unicode.Scalar(unit) }
+      guard here == UInt8(ascii: "\\") else { return nil }
+      position += 1
+      guard here == UInt8(ascii: "u") else { return nil }
+      position += 1
+      guard let trail = self.unit(), UTF16.isTrailSurrogate(trail) else { return nil }
+      return Unicode.Scalar(0x10000 + (UInt32(unit) - 0xD800) << 10 + (UInt32(trail) - 0xDC00))
+    default: return nil
+    }
+  }
+
+  private mutating func unit() -> UInt16? {
+    var unit: UInt16 = 0
+    for _ in 0..<4 {
+      guard let digit = here.hexDigit else { return nil }
+      unit = unit << 4 | UInt16(digit)
+      position += 1
+    }
+    return unit
+  }
+}
+
+extension UInt8 {
+  /// The value of this ASCII character as a hexadecimal digit.
+  package var hexDigit: UInt8? {
+    switch self {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): self - UInt8(ascii: "0")
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): self - UInt8(ascii: "a") + 10
+    case UInt8(ascii: "A")...UInt8(ascii: "F"): self - UInt8(ascii: "A") + 10
+    default: nil
+    }
+  }
+}

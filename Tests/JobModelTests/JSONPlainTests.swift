@@ -1,0 +1,106 @@
+import Foundation
+import JobModel
+import Testing
+
+/// What is read without the general decoder is held to what that says.
+@Suite("Plain JSON") struct JSONPlainTests {
+  /// What the decoder takes the text for; nil where it refuses it.
+  private func decoded<Value: Decodable>(_: Value.Type, _ text: [UInt8]) -> Value? {
+    try? JSONDecoder().decode(Value.self, from: Data(text))
+  }
+
+  private func plain<Value: JSONReadable>(_: Value.Type, _ text: [UInt8]) -> Value? {
+    JSONReader.value(Value.self, in: text.span)
+  }
+
+  /// The plain reader gives up, or reads what the decoder reads. Answers whether it read.
+  private func compare<Value: JSONReadable & Decodable & Equatable>(
+    _ type: Value.Type, _ text: [UInt8], seed: UInt64
+  ) -> Bool {
+    guard let value = plain(type, text) else { return false }
+    let same = value == decoded(type, text)
+    #expect(same, "seed \(seed): \(String(decoding: text, as: UTF8.self))")
+    return true
+  }
+
+  @Test("Random bodies, right and broken, are read as the decoder reads them, or left to it")
+  func randomBodies() {
+    let seed = UInt64.random(in: 0...UInt64.max)
+    print("JSONPlainTests.randomBodies: seed \(seed)")
+    var random = RandomJSON(seed: seed)
+    var (taken, all) = (0, 0)
+    for _ in 0..<20_000 {
+      let text = random.broken(random.request())
+      all += 1
+      if compare(JobRequest.self, text, seed: seed) { taken += 1 }
+      _ = compare(LeaseReports.self, random.broken(random.reports()), seed: seed)
+      _ = compare(LeaseRequest.self, random.broken(random.lease()), seed: seed)
+      _ = compare(JSONValue.self, random.broken(random.value(depth: 4)), seed: seed)
+      _ = compare([String].self, random.broken("[\(random.string()),\(random.string())]"), seed: seed)
+      _ = compare([String: String].self, random.broken("{\(random.string()):\(random.string())}"), seed: seed)
+    }
+    // Both ways are gone often.
+    #expect(taken > all / 10 && taken < all * 9 / 10, "\(taken) of \(all)")
+  }
+
+  @Test(
+    "What clients send is not left to the decoder",
+    arguments: [
+      #"{}"#,
+      #"{"command":["/bin/true"]}"#,
+      #" { "command" : [ "printf" , "a\"b\\c\n\u0001\u00fc\ud83d\ude00 ü€😀" ] , "env" : { "A" : "" } } "#,
+      #"{"command":["x"],"queue":"mail","name":"n","labels":{"a":"b"},"priority":-5,"cwd":"/","umask":"022"}"#,
+      #"{"command":["x"],"stdin":"in","run_at":"2026-11-24T08:14:40Z","hold":true,"split_output":false}"#,
+      #"{"command":["x"],"delay_seconds":0.25,"timeout_seconds":90,"kill_grace_seconds":1e1,"retries":3}"#,
+      #"{"command":["x"],"backoff":{"kind":"linear","base_seconds":1,"max_seconds":2.5,"jitter":0.1}}"#,
+      #"{"command":["x"],"retry_on":"1,75,100-110","no_retry_on":"2","on_interrupt":"hold","unique_key":"k"}"#,
+      #"{"command":["x"],"after":[1,"a"],"after_any":[2],"ref":"r","request_id":"q","stdin_base64":null}"#,
+      #"{"payload":null}"#,
+      #"{"queue":"mail","payload":{"n":1,"u":18446744073709551615,"d":-0.5,"l":[true,false,{}]}}"#,
+    ])
+  func ordinary(_ text: String) {
+    let read = plain(JobRequest.self, Array(text.utf8))
+    #expect(read != nil)
+    #expect(read == decoded(JobRequest.self, Array(text.utf8)))
+  }
+
+  @Test("What workers send is not left to the decoder")
+  func ordinaryLeases() {
+    let reports =
+      #"{"complete":[{"id":7,"lease":"t","result":{"a":[1.5]}},{"id":8,"lease":"u"}],"#
+      + #""fail":[{"id":9,"lease":"v","error":"e","retry":false}],"extend":[{"id":1,"lease":"w","lease_seconds":60}]}"#
+    #expect(plain(LeaseReports.self, Array(reports.utf8)) == decoded(LeaseReports.self, Array(reports.utf8)))
+    #expect(plain(LeaseReports.self, Array(reports.utf8)) != nil)
+    let request = #"{"worker":"w","max":10,"lease_seconds":30,"wait_seconds":0.5}"#
+    #expect(plain(LeaseRequest.self, Array(request.utf8)) == decoded(LeaseRequest.self, Array(request.utf8)))
+    #expect(plain(LeaseRequest.self, Array(request.utf8)) != nil)
+  }
+
+  @Test(
+    "What is not plain is left to the decoder",
+    arguments: [
+      "", " ", "null", "[]", "{", "{}x", "{} {}", "{,}", #"{"command":["a",]}"#, #"{"command":["a"],}"#,
+      #"{"command":["a"],"command":["b"]}"#, #"{"comand":["a"]}"#, #"{"command":"a"}"#, #"{"command":["a",null]}"#,
+      #"{"priority":01}"#, #"{"priority":1.0}"#, #"{"priority":-}"#, #"{"priority":9223372036854775808}"#,
+      #"{"priority":+1}"#, #"{"hold":tru}"#, #"{"hold":1}"#, #"{"name":"\ud800"}"#, #"{"name":"\x"}"#,
+      "{\"name\":\"a\tb\"}", #"{"name":"a"#, #"{"na\u006de":"a"}"#, #"{"hold ":true}"#,
+      #"{"labels":{"a":"1","a":"2"}}"#,
+      #"{"payload":0.12345678901234567890}"#, #"{"payload":1e400}"#, #"{"payload":-0}"#, #"{"payload":1.}"#,
+      #"{"payload":.5}"#, #"{"payload":1e}"#, #"{"run_at":"tomorrow"}"#, #"{"timeout_seconds":-1}"#,
+      #"{"backoff":{"bass":1}}"#, #"{"on_interrupt":"cry"}"#, #"{"after":[0.5]}"#,
+    ])
+  func notPlain(_ text: String) {
+    #expect(plain(JobRequest.self, Array(text.utf8)) == nil)
+  }
+
+  @Test("Bytes that are no UTF-8, and a depth without end, are left to the decoder")
+  func hostile() {
+    #expect(plain(JobRequest.self, [0x7B, 0x22, 0xFF, 0x22, 0x3A, 0x31, 0x7D]) == nil)
+    #expect(plain([String].self, [0x5B, 0x22, 0xC3, 0x22, 0x5D]) == nil)
+    #expect(plain([String].self, [0x5B, 0x22, 0x5C, 0x6E, 0xC3, 0x22, 0x5D]) == nil)
+    #expect(plain([String].self, [0x5B, 0x22, 0x00, 0x22, 0x5D]) == nil)
+    for open in ["[", #"{"a":"#] {
+      #expect(plain(JSONValue.self, Array(String(repeating: open, count: 200_000).utf8)) == nil)
+    }
+  }
+}
