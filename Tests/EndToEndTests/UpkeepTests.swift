@@ -102,6 +102,30 @@ struct UpkeepTests {
     }
   }
 
+  @Test("a backup never takes the place of what a daemon works with, by whatever name, and goes through no link")
+  func notOntoItself() async throws {
+    try await TestDaemon.run { daemon in
+      let kept = try await daemon.enqueue("--hold", "true")
+      symlink(daemon.state, daemon.directory + "/alias")
+      symlink(daemon.directory + "/elsewhere", daemon.directory + "/link")
+      let before = try FileManager.default.contentsOfDirectory(atPath: daemon.state).sorted()
+      for file in ["state/jobq.db", "state/jobq.db-wal", "state/jobq.db-journal", "state/new", "alias/jobq.db"] {
+        let refused = try await daemon.jobq("backup", "--force", "\(daemon.directory)/\(file)")
+        #expect(refused.status == 1 && refused.err.contains("state directory"), "\(file): \(refused)")
+      }
+      #expect(try await daemon.jobq("backup", "--force", "jobq.db", directory: daemon.state).status == 1)
+      for words in [["--force"], []] {
+        let refused = try await daemon.start(["backup"] + words + [daemon.directory + "/link"]).wait()
+        #expect(refused.status == 1, "\(refused)")
+      }
+      #expect(access(daemon.directory + "/elsewhere", F_OK) != 0)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: daemon.state).sorted() == before)
+      #expect(await daemon.stop().status == 0)
+      try await daemon.restart()
+      #expect(try await daemon.job(kept)["state"] as? String == "held")
+    }
+  }
+
   @Test("kill -9 in the middle of backups leaves no half file under the name, and a daemon that starts")
   func killed() async throws {
     try await TestDaemon.run { daemon in
