@@ -21,7 +21,8 @@ struct BackupFile: ~Copyable {
     // A database that is replaced under its daemon is lost, and so is one beside which another's log lies.
     guard access("\(directory)/jobq.lock", F_OK) != 0 else {
       throw Failure(
-        1, "\(directory.printable) is the state directory of a jobqd, and no place for backups; choose another directory")
+        1,
+        "\(directory.printable) is the state directory of a jobqd, and no place for backups; choose another directory")
     }
     var status = stat()
     if lstat(path, &status) == 0 {
