@@ -12,11 +12,11 @@ import UnixSignals
 /// The wiring: which part is made with which, and in which order they start and stop.
 enum Daemon {
   /// Runs until it is told to stop. Returns after an orderly stop.
-  static func run(_ launch: Launch) async throws(StartError) {
+  /// - Parameter reload: where reloads are asked for.
+  static func run(_ launch: Launch, _ reload: UnixSignalsSequence) async throws(StartError) {
     Allocator.giveBack()
     // Writing to a client that has gone is an error to be handled, not a reason to die. signal(7).
     signal(SIGPIPE, SIG_IGN)
-    let reload = await Lifecycle.trapReload()
     let log = DaemonLog(style: .detected(environment: launch.environment))
     log.level = launch.configuration.logLevel
     let logger = log.logger("jobqd")

@@ -27,7 +27,7 @@ struct Lifecycle: Sendable {
 
   /// What is trapped before the daemon says that it is ready, so that none of these kills it from then on.
   struct Signals: Sendable {
-    /// Trapped from the beginning: a reload that is asked for during the start is done after it.
+    /// Trapped before the configuration is read: a reload that is asked for during the start is done after it.
     let reload: UnixSignalsSequence
     /// Trapped once there is something to stop in order; before that they just end the process.
     let stop: UnixSignalsSequence
