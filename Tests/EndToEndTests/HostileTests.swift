@@ -68,6 +68,31 @@ struct HostileTests {
     }
   }
 
+  @Test("clients that come by the hundred while the daemon gets no turn wait for it, and are served")
+  func burst() async throws {
+    try await TestDaemon.run { daemon in
+      daemon.child.send(SIGSTOP)
+      defer { daemon.child.send(SIGCONT) }
+      var open: [Int32] = []
+      defer { for descriptor in open { close(descriptor) } }
+      for _ in 0..<600 {
+        // One that may not wait is refused at once where the kernel keeps no more of them.
+        guard let descriptor = connect(daemon.socket, flags: Int32(SOCK_NONBLOCK.rawValue)) else { break }
+        open.append(descriptor)
+        let request = "GET /healthz HTTP/1.1\r\nHost: j\r\nConnection: close\r\n\r\n"
+        _ = request.withCString { send(descriptor, $0, request.utf8.count, Int32(MSG_NOSIGNAL)) }
+      }
+      #expect(open.count == 600)
+      daemon.child.send(SIGCONT)
+      for descriptor in open {
+        var answer = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        var bytes = [UInt8](repeating: 0, count: 15)
+        #expect(poll(&answer, 1, 20_000) == 1 && read(descriptor, &bytes, 15) == 15)
+        #expect(String(decoding: bytes, as: UTF8.self) == "HTTP/1.1 200 OK")
+      }
+    }
+  }
+
   @Test(
     "20 readers that do not read a followed log hold up neither its job nor anyone else, and cost no memory",
     .timeLimit(.minutes(5)))
@@ -178,8 +203,8 @@ struct HostileTests {
     }
   }
 
-  private func connect(_ path: String) -> Int32? {
-    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+  private func connect(_ path: String, flags: Int32 = 0) -> Int32? {
+    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | flags, 0)
     guard descriptor >= 0 else { return nil }
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
