@@ -116,6 +116,32 @@ struct HostileTests {
     }
   }
 
+  @Test("a follower of a log that somebody has removed is at rest until the job ends, and later logs are kept")
+  func removedLogs() async throws {
+    try await TestDaemon.run(config: "workers: 2\n") { daemon in
+      let gate = daemon.directory + "/gate"
+      mkfifo(gate, 0o600)
+      let id = try await daemon.enqueue("sh", "-c", "echo a; read line < \(gate); echo b; read line < \(gate)")
+      let follower = try Child(
+        "/bin/sh", ["-c", "curl -sN --unix-socket \(daemon.socket) http://jobq/v1/jobs/\(id)/log?follow=true"],
+        environment: ["PATH": "/usr/bin:/bin"])
+      while follower.output.isEmpty { try await Task.sleep(for: .milliseconds(5)) }
+      try FileManager.default.removeItem(atPath: daemon.state + "/logs")
+      // It is said that there is more, and it cannot be read: to ask again at once would take a core.
+      try "\n".write(toFile: gate, atomically: false, encoding: .utf8)
+      try await Task.sleep(for: .milliseconds(300))
+      let before = try processorTime(daemon)
+      try await Task.sleep(for: .seconds(1))
+      #expect(try processorTime(daemon) - before < 0.5)
+      try "\n".write(toFile: gate, atomically: false, encoding: .utf8)
+      let followed = await follower.wait()
+      #expect(followed.status == 0 && followed.out == "a\n", "\(followed)")
+      let later = try await daemon.enqueue("echo", "later")
+      #expect(try await daemon.jobq("wait", later, "--timeout", "30s").status == 0)
+      #expect(try await daemon.jobq("logs", later).out == "later\n")
+    }
+  }
+
   @Test("a link or a file in the place of the socket or of the logs is never followed or written through")
   func links() async throws {
     try await TestDaemon.run { daemon in
@@ -191,6 +217,13 @@ struct HostileTests {
   }
 
   /// The memory that is the daemon's own, and its share of what it has with others: smaps_rollup, proc_pid_smaps(5).
+  /// In seconds, of all its threads: proc(5).
+  private func processorTime(_ daemon: TestDaemon) throws -> Double {
+    let stat = try String(contentsOfFile: "/proc/\(daemon.child.pid)/stat", encoding: .utf8)
+    let fields = stat.split(separator: " ")
+    return (Double(fields[13])! + Double(fields[14])!) / Double(sysconf(Int32(_SC_CLK_TCK)))
+  }
+
   private func pss(_ daemon: TestDaemon) throws -> Int {
     let text = try String(contentsOfFile: "/proc/\(daemon.child.pid)/smaps_rollup", encoding: .utf8)
     let line = text.split(separator: "\n").first { $0.hasPrefix("Pss:") }
