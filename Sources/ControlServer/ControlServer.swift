@@ -1,3 +1,4 @@
+import Glibc
 package import JobModel
 package import Logging
 import NIOCore
@@ -60,6 +61,9 @@ package actor ControlServer {
           }
         }
         .withBoundSocket(socket.descriptor).get()
+      // NIO listens anew on a socket that it is given, and for no more than 128 that wait: too few for a burst while the
+      // loop is busy. A failure would leave it at that.
+      _ = listen(socket.descriptor, SOMAXCONN)
       phase = .running(
         Running(group: group, listener: listener, socket: socket, connections: connections, executor: executor))
     } catch {

@@ -7,15 +7,23 @@ struct BackupFile: ~Copyable {
   let path: String
   private(set) var size: Int64 = 0
   private let replaces: Bool
+  private let directory: String
   private let part: String
   private let descriptor: Int32
   private var isPublished = false
 
   /// Makes the part, mode 0600, under a name that nobody can know before: mkstemp(3).
-  /// - Throws: where the file is there and is not to be replaced, and where none can be made there.
+  /// - Throws: where that would be a daemon's state directory, where the file is there and is not to be replaced, and where none can be made there.
   init(at path: String, replaces: Bool) throws(Failure) {
     self.path = path
     self.replaces = replaces
+    directory = Self.directory(of: path)
+    // A database that is replaced under its daemon is lost, and so is one beside which another's log lies.
+    guard access("\(directory)/jobq.lock", F_OK) != 0 else {
+      throw Failure(
+        1,
+        "\(directory.printable) is the state directory of a jobqd, and no place for backups; choose another directory")
+    }
     var status = stat()
     if lstat(path, &status) == 0 {
       guard replaces else { throw Failure(1, "\(path.printable) is there already; --force replaces it") }
@@ -62,12 +70,14 @@ struct BackupFile: ~Copyable {
       unlink(part)
     }
     isPublished = true
-    let end = path.lastIndex(of: "/")
-    let directory = end.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
     let opened = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard opened >= 0 else { throw Self.failure("cannot sync \(directory)") }
     defer { close(opened) }
     guard fsync(opened) == 0 else { throw Self.failure("cannot sync \(directory)") }
+  }
+
+  private static func directory(of path: String) -> String {
+    path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
   }
 
   /// What the latest system call met: try again, not permitted, or an error of the disk (sysexits.h).

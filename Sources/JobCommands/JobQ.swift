@@ -47,10 +47,12 @@ package enum JobqProgram {
   /// The exit code; what went wrong has been said on standard error.
   private static func run(_ words: () throws -> [String]) -> Int32 {
     do {
-      let words = CommandWords.separated(try words())
+      let given = try words()
+      let words = CommandWords.separated(given)
       if let enqueue = EnqueueCommand(plain: words) {
         try enqueue.run()
       } else {
+        if let mistake = CommandWords.mistake(in: given) { throw Failure.usage(mistake) }
         var command = try JobQ.parseAsRoot(words)
         try command.run()
       }

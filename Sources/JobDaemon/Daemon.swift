@@ -7,11 +7,13 @@ import JobStore
 import Logging
 import ServiceLifecycle
 import Supervisor
+import UnixSignals
 
 /// The wiring: which part is made with which, and in which order they start and stop.
 enum Daemon {
   /// Runs until it is told to stop. Returns after an orderly stop.
-  static func run(_ launch: Launch) async throws(StartError) {
+  /// - Parameter reload: where reloads are asked for.
+  static func run(_ launch: Launch, _ reload: UnixSignalsSequence) async throws(StartError) {
     Allocator.giveBack()
     // Writing to a client that has gone is an error to be handled, not a reason to die. signal(7).
     signal(SIGPIPE, SIG_IGN)
@@ -26,7 +28,7 @@ enum Daemon {
     CrashPoint.opened.pass()
     do throws(StartError) {
       let parts = try await Parts(launch, adopted, store, inherited, log)
-      try await parts.run(logger)
+      try await parts.run(reload, logger)
     } catch {
       await store.close()
       throw error
@@ -97,7 +99,7 @@ private struct Parts: Sendable {
   /// Starts everything, waits for the end, and stops it in the reverse order: the supervisor first, so that
   /// clients are answered while jobs
   /// end; then the server; the store last, when nobody is left to ask it.
-  func run(_ logger: Logger) async throws(StartError) {
+  func run(_ reload: UnixSignalsSequence, _ logger: Logger) async throws(StartError) {
     do throws(ControlServerError) {
       // Bound before jobs run again: a second daemon at this socket must not get that far.
       try await server.start()
@@ -125,7 +127,8 @@ private struct Parts: Sendable {
       })
     if let watchdog { services.append(WatchdogService(watchdog: watchdog)) }
     let group = ServiceGroup(configuration: lifecycle.configuration(services: services, grace: grace))
-    let signals = Task { await lifecycle.listen { await group.triggerGracefulShutdown() } }
+    let trapped = Lifecycle.Signals(reload: reload, stop: await Lifecycle.trapStop())
+    let signals = Task { await lifecycle.listen(trapped) { await group.triggerGracefulShutdown() } }
     logger.notice(
       "ready",
       metadata: [

@@ -25,19 +25,33 @@ struct Lifecycle: Sendable {
     return configuration
   }
 
+  /// What is trapped before the daemon says that it is ready, so that none of these kills it from then on.
+  struct Signals: Sendable {
+    /// Trapped before the configuration is read: a reload that is asked for during the start is done after it.
+    let reload: UnixSignalsSequence
+    /// Trapped once there is something to stop in order; before that they just end the process.
+    let stop: UnixSignalsSequence
+  }
+
+  static func trapReload() async -> UnixSignalsSequence { await UnixSignalsSequence(trapping: .sighup) }
+  static func trapStop() async -> UnixSignalsSequence { await UnixSignalsSequence(trapping: .sigterm, .sigint) }
+
   /// Handles signals until the task is cancelled.
-  func listen(_ stop: @Sendable () async -> Void) async {
-    var isStopping = false
-    for await signal in await UnixSignalsSequence(trapping: [.sigterm, .sigint, .sighup]) {
-      switch signal {
-      case .sighup: await reload()
-      case _ where isStopping:
-        logger.notice("a second signal: running attempts are ended now")
-        await supervisor.hurry()
-      default:
-        isStopping = true
-        logger.notice("stopping", metadata: ["signal": "\(signal)"])
-        await stop()
+  func listen(_ signals: Signals, _ stop: @escaping @Sendable () async -> Void) async {
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { for await _ in signals.reload { await reload() } }
+      group.addTask {
+        var isStopping = false
+        for await signal in signals.stop {
+          guard !isStopping else {
+            logger.notice("a second signal: running attempts are ended now")
+            await supervisor.hurry()
+            continue
+          }
+          isStopping = true
+          logger.notice("stopping", metadata: ["signal": "\(signal)"])
+          await stop()
+        }
       }
     }
   }

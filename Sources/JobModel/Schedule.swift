@@ -22,6 +22,11 @@ package struct Schedule: Sendable, Hashable {
     self.anchor = anchor
   }
 
+  /// Whether the zone matters.
+  package var isReadOnClocks: Bool {
+    if case .fields = expression.timing { true } else { false }
+  }
+
   /// The first due time strictly after `time`, an instant of the years 1 to 9999.
   ///
   /// Nil where none comes before the year 9999, or within 400 years, after which the calendar repeats itself: an

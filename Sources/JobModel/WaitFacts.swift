@@ -44,6 +44,8 @@ package struct WaitFacts: Sendable {
   package static let countedAhead = 1000
   package var isDraining = false
   package var isStopping = false
+  /// The daemon still ends what an earlier one left, and starts nothing before.
+  package var isRecovering = false
   /// What is wrong with the storage while nothing can be started for it.
   package var trouble: String?
   /// The configuration file, and what it says of the job's queue: that cannot be changed live.
@@ -62,6 +64,10 @@ extension WaitFacts {
     case .succeeded, .failed, .cancelled:
       let time = job.finishedAt.map { " at \($0)" } ?? ""
       return Why(.ended, "it ended \(job.state.rawValue)\(time)", remedy: "jobq retry \(job.id)")
+    case .running where isRecovering && job.command != nil:
+      return Why(
+        .running, "an earlier jobqd left its attempt \(job.attempt); what is left of it is being ended",
+        remedy: "jobq status \(job.id)")
     case .running:
       let since = job.startedAt.map { " since \($0)" } ?? ""
       return Why(
@@ -107,6 +113,11 @@ extension WaitFacts {
   /// Of a job that may run as soon as everything else lets it.
   private var readiness: Why {
     if isStopping { return Why(.draining, "jobqd is stopping; it starts nothing more", remedy: "jobq status") }
+    if isRecovering {
+      return Why(
+        .draining, "jobqd has just begun: it ends what an earlier one left, and then starts jobs",
+        remedy: "jobq status \(job.id)")
+    }
     if isDraining { return Why(.draining, "jobqd drains and starts nothing", remedy: "jobq resume") }
     if let pause { return Why(.paused, "all queues are paused\(pause.details)", remedy: "jobq resume") }
     if let queuePause {

@@ -53,19 +53,29 @@ final class LogShelf {
       // It may have been removed with the last log in it; it is then made again.
       do throws(Failure) { return try body(shard.directory) } catch  where error.errno == ENOENT {}
     }
-    let root = if let root { root } else { try System.openDirectory(path) }
-    self.root = root
     var tries = 0
     while true {
       do throws(Failure) {
-        let directory = try Self.enter(names.shard, in: root)
+        let directory = try Self.enter(names.shard, in: try openRoot())
         shard = (names.shard, directory)
         return try body(directory)
       } catch  where error.errno == ENOENT && tries < 100 {
-        // Removed as empty between being entered and being written to: retention was just there.
+        // Removed as empty between being entered and being written to: retention was just there. Or somebody has removed
+        // all of it: it is made again.
+        root = nil
         tries += 1
       }
     }
+  }
+
+  private func openRoot() throws(Failure) -> Descriptor {
+    if let root { return root }
+    do throws(Failure) {
+      try System.makeDirectory(path, mode: 0o700)
+    } catch  where error.errno == EEXIST {}
+    let opened = try System.openDirectory(path)
+    root = opened
+    return opened
   }
 }
 

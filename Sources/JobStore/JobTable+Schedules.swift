@@ -33,6 +33,22 @@ extension JobTable {
     }
   }
 
+  func findDueTimes(by zones: [String: TimeZoneRules], at moment: Moment) throws -> [StoredSchedule] {
+    var moved: [StoredSchedule] = []
+    for var schedule in try reader.schedules() {
+      // What has come already is dealt with as it was announced.
+      guard let zone = zones[schedule.definition.timezone], let due = schedule.nextDue, due > moment.wall else {
+        continue
+      }
+      let timing = TimedSchedule(schedule.definition, zone: zone).timing(from: schedule.anchor)
+      schedule.nextDue = timing.next(after: max(moment.wall, schedule.lastDue ?? moment.wall))
+      guard schedule.nextDue != due else { continue }
+      try advance(&schedule)
+      moved.append(schedule)
+    }
+    return moved
+  }
+
   func removeSchedule(_ name: String) throws {
     guard try findSchedule(name).definition.source != .file else { throw StoreError.scheduleOfFile(name) }
     // Its facts go with it: ON DELETE CASCADE.

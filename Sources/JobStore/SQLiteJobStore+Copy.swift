@@ -67,10 +67,21 @@ extension SQLiteJobStore {
     try source.execute("COMMIT")
     target.cancel { signals.isClosing }
     // What is in the copy was in the store: damage that is found here is damage there.
-    guard let flaw = try DatabaseFile.flaw(target) else { return }
+    guard let flaw = try DatabaseFile.flaw(target) else { return try skipNumbers(in: target) }
     let damage = StoreError.damaged("\(path): in a copy of it \(flaw)")
     signals.note(damage: damage)
     throw damage
+  }
+
+  /// A number is never given twice: a queue that is restored must not give those again that were given after the copy was
+  /// made, for people know them, and their logs lie beside it.
+  private static func skipNumbers(in target: Connection) throws(SQLiteError) {
+    try target.execute(
+      """
+      INSERT INTO sqlite_sequence (name, seq) SELECT 'jobs', 0
+        WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'jobs');
+      UPDATE sqlite_sequence SET seq = seq + \(StoreCopy.skippedNumbers) WHERE name = 'jobs';
+      """)
   }
 
   /// Why the copy cannot be made; nil where there is room for it.

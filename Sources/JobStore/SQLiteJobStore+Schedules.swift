@@ -27,6 +27,12 @@ extension SQLiteJobStore {
     try await write { table, _ in try table.setFileSchedules(all, at: moment) }
   }
 
+  package func findDueTimes(by zones: [String: TimeZoneRules], at moment: Moment) async throws(StoreError)
+    -> [StoredSchedule]
+  {
+    try await write { table, _ in try table.findDueTimes(by: zones, at: moment) }
+  }
+
   package func removeSchedule(_ name: String) async throws(StoreError) {
     try await write { table, _ in try table.removeSchedule(name) }
   }

@@ -21,6 +21,10 @@ package protocol ScheduleStore: Sendable {
   /// Makes the schedules of the configuration file these: one that is there under the same name, of whatever source,
   /// is changed as by `add` and is the file's from then on; the file's others are removed. All or nothing.
   func setFileSchedules(_ schedules: [TimedSchedule], at moment: Moment) async throws(StoreError)
+  /// Finds next due times that have not come yet anew, after the moment and after the newest that was dealt with: the
+  /// rules of a zone may be others than those by which they were found. Gives the schedules that have another now.
+  /// - Parameter zones: by name; a schedule in another zone stays as it is.
+  func findDueTimes(by zones: [String: TimeZoneRules], at moment: Moment) async throws(StoreError) -> [StoredSchedule]
   /// - Throws: `.noSuchSchedule`; `.scheduleTaken` where the configuration file made it.
   func removeSchedule(_ name: String) async throws(StoreError)
   /// Lets due times pass unrecorded until `resumeSchedule`.

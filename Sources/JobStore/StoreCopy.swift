@@ -5,6 +5,9 @@ import Synchronization
 /// A copy of a store: whole, checked, and in a file that has no name any more. Its room on the disk is given back with
 /// the last reference to it.
 package final class StoreCopy: Sendable {
+  /// How far the first number that a restored copy gives lies beyond the last one that was given when it was made.
+  package static let skippedNumbers: Int64 = 1_000_000
+
   /// In bytes.
   package let size: Int64
   private let descriptor: Int32

@@ -38,6 +38,12 @@ extension StoreError {
       return StoreError(
         .storage(.full), "\(cause); nothing of this was acknowledged. Free some space on its file system and try again")
     }
+    if error.systemErrno == EROFS {
+      return StoreError(
+        .storage(.failed),
+        "\(cause); nothing of this was acknowledged. The file system has become read-only, as happens after an error of "
+          + "the disk: look at the kernel's log; where it must be checked and mounted anew, stop jobqd for it")
+    }
     if error.isBusy {
       return StoreError(
         .storage(.failed),

@@ -191,8 +191,10 @@ package final class Connection {
     }
     // errno is only told for the codes that come from a system call; else it would be an older one's.
     let isSystemCall = [SQLITE_IOERR, SQLITE_CANTOPEN, SQLITE_FULL, SQLITE_PERM, SQLITE_READONLY].contains(code & 0xFF)
+    var number = isSystemCall ? unsafe sqlite3_system_errno(handle) : 0
+    if number == 0, code & 0xFF == SQLITE_IOERR { number = unsafe csqlite_log_errno(handle) }
     return SQLiteError(
-      code: code, systemErrno: isSystemCall ? unsafe sqlite3_system_errno(handle) : 0,
+      code: code, systemErrno: number,
       message: unsafe String(cString: sqlite3_errmsg(handle)), doing: doing)
   }
 }

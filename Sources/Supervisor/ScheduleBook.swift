@@ -33,6 +33,11 @@ package struct ScheduleBook: Sendable {
     entries[schedule.name] = Entry(schedule: schedule, zone: zone)
   }
 
+  /// The rules of a zone as they are now; due times that are known already stay as they are.
+  package mutating func adopt(_ zone: TimeZoneRules) {
+    for (name, entry) in entries where entry.schedule.definition.timezone == zone.name { entries[name]?.zone = zone }
+  }
+
   package mutating func remove(_ name: String) { entries[name] = nil }
 
   /// Takes in all that the store had, and lets go of the rest, but for what was added while the store was read.

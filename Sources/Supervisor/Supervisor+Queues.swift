@@ -90,6 +90,7 @@ extension Supervisor {
     facts.ahead = standing.ahead
     facts.isDraining = core.isDraining
     facts.isStopping = core.isStopping
+    facts.isRecovering = core.isRecovering
     facts.trouble = storageTrouble?.message
     if let rate = facts.limits.rate {
       let wait = standing.nextStart.pace(rate, at: moment).wait

@@ -29,14 +29,18 @@ extension Supervisor {
       }
     }
     var known: [(StoredSchedule, zone: TimeZoneRules?)] = []
+    var rules: [String: TimeZoneRules] = [:]
     for schedule in try await store.schedules() {
-      if let ours = ours.first(where: { $0.definition.name == schedule.name }) {
-        known.append((schedule, zone: ours.zone))
-      } else {
-        known.append((schedule, zone: await zone(of: schedule)))
-      }
+      let zone =
+        if let ours = ours.first(where: { $0.definition.name == schedule.name }) { ours.zone } else {
+          await zone(of: schedule)
+        }
+      known.append((schedule, zone: zone))
+      rules[schedule.definition.timezone] = zone
     }
+    let moved = try await store.findDueTimes(by: rules, at: time.now())
     schedules.replace(known)
+    for schedule in moved { schedules.put(schedule, zone: rules[schedule.definition.timezone]) }
     runDueSchedules()
   }
 
@@ -88,9 +92,12 @@ extension Supervisor {
       logger.error("a schedule is not run, for its job cannot be: \(error)", metadata: ["schedule": "\(name)"])
       return schedules.stall(name)
     }
+    let renewed = await renewedZone(of: due)
+    var timing = due.timing
+    if let renewed { timing.zone = renewed }
     do throws(StoreError) {
       let report = try await store.runDue(
-        name, revision: due.schedule.revision, due.timing, spec, since: since, random: random, at: time.now())
+        name, revision: due.schedule.revision, timing, spec, since: since, random: random, at: time.now())
       if let report {
         schedules.done(name, report.schedule)
         tell(report)
@@ -98,6 +105,7 @@ extension Supervisor {
         // It was changed meanwhile: what it is now is asked anew.
         schedules.done(name, try await store.schedule(name))
       }
+      if let renewed { try await adopt(renewed) }
     } catch {
       schedules.stall(name)
       logger.error("a schedule could not be run: \(error)", metadata: ["schedule": "\(name)"])
@@ -105,6 +113,24 @@ extension Supervisor {
     }
     // A moment may have been long enough for the next due time to come.
     runDueSchedules()
+  }
+
+  /// The rules of its zone, where they are others than they were: a package of tzdata has come, or the host has moved.
+  /// Where they cannot be read, those that are known hold on.
+  private func renewedZone(of due: ScheduleBook.Due) async -> TimeZoneRules? {
+    guard due.timing.isReadOnClocks, let zone = try? await zones(due.schedule.definition.timezone),
+      zone != due.timing.zone
+    else { return nil }
+    return zone
+  }
+
+  /// All schedules of this zone follow its new rules.
+  private func adopt(_ zone: TimeZoneRules) async throws(StoreError) {
+    logger.notice("the rules of a time zone have changed", metadata: ["timezone": "\(zone.name)"])
+    schedules.adopt(zone)
+    for schedule in try await store.findDueTimes(by: [zone.name: zone], at: time.now()) {
+      schedules.put(schedule, zone: zone)
+    }
   }
 
   private func tell(_ report: ScheduleReport) {

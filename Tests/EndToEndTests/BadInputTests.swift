@@ -17,6 +17,10 @@ struct BadInputTests {
     "bad usage: 64, and a line that says what is wrong",
     arguments: [
       (["enqueue"], "command"), (["enqueue", "--frobnicate", "true"], "--frobnicate"), (["nonsense"], "nonsense"),
+      (["nonsense", "--help"], "nonsense"), (["help", "nonsense"], "nonsense"),
+      (["nonsense", "--version"], "nonsense"),
+      (["schedule", "nonsense", "-h"], "nonsense"), (["queue", "nonsense", "--help"], "nonsense"),
+      (["schedule", "next", "-1 * * * *"], "minute"), (["schedule", "add", "x", "-1 * * * *", "true"], "minute"),
       (["enqueue", "-p", "high", "true"], "high"), (["enqueue", "--delay", "soon", "true"], "soon"),
       (["wait", "abc"], "abc"), (["wait"], "ID"), (["list", "--state", "asleep"], "asleep"),
       (["enqueue", "--retry-on", "1,x", "true"], "1,x"), (["logs", "0"], "0"),

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-/// The real daemon on a small file system of its own, which fills up, or is mounted read-only. As root: mounts.
+/// The real daemon on a small file system of its own, which fills up, or is read-only at its start. As root: mounts.
 @Suite("A full disk", .enabled(if: getuid() == 0))
 struct FullDiskTests {
   @Test(
@@ -48,22 +48,6 @@ struct FullDiskTests {
       for id in acknowledged { #expect(try await daemon.job(id)["state"] as? String == "held") }
       try await daemon.crash()
       for id in acknowledged { #expect(try await daemon.job(id)["state"] as? String == "held") }
-    }
-  }
-
-  @Test(
-    "a file system that is remounted read-only refuses work, and serves again once it is back", .timeLimit(.minutes(2)))
-  func readOnly() async throws {
-    try await withSmallDisk(size: "16m") { daemon in
-      let before = try await daemon.enqueue("--hold", "true")
-      // Files that are open for writing keep a file system from it; ext4 does it by itself after an error, tmpfs is told so.
-      #expect(await mount("-o", "remount,ro", daemon.state) != 0 || true)
-      let isReadOnly = access(daemon.state, W_OK) != 0 && errno == EROFS
-      guard isReadOnly else { return }
-      let refused = try await daemon.jobq("enqueue", "true")
-      #expect(refused.status == 75, "\(refused)")
-      #expect(await mount("-o", "remount,rw", daemon.state) == 0)
-      #expect(try await daemon.job(before)["state"] as? String == "held")
     }
   }
 

@@ -68,6 +68,31 @@ struct HostileTests {
     }
   }
 
+  @Test("clients that come by the hundred while the daemon gets no turn wait for it, and are served")
+  func burst() async throws {
+    try await TestDaemon.run { daemon in
+      daemon.child.send(SIGSTOP)
+      defer { daemon.child.send(SIGCONT) }
+      var open: [Int32] = []
+      defer { for descriptor in open { close(descriptor) } }
+      for _ in 0..<600 {
+        // One that may not wait is refused at once where the kernel keeps no more of them.
+        guard let descriptor = connect(daemon.socket, flags: Int32(SOCK_NONBLOCK.rawValue)) else { break }
+        open.append(descriptor)
+        let request = "GET /healthz HTTP/1.1\r\nHost: j\r\nConnection: close\r\n\r\n"
+        _ = request.withCString { send(descriptor, $0, request.utf8.count, Int32(MSG_NOSIGNAL)) }
+      }
+      #expect(open.count == 600)
+      daemon.child.send(SIGCONT)
+      for descriptor in open {
+        var answer = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        var bytes = [UInt8](repeating: 0, count: 15)
+        #expect(poll(&answer, 1, 20_000) == 1 && read(descriptor, &bytes, 15) == 15)
+        #expect(String(decoding: bytes, as: UTF8.self) == "HTTP/1.1 200 OK")
+      }
+    }
+  }
+
   @Test(
     "20 readers that do not read a followed log hold up neither its job nor anyone else, and cost no memory",
     .timeLimit(.minutes(5)))
@@ -88,6 +113,32 @@ struct HostileTests {
       let growth = try pss(daemon) - before
       print("hostile: 20 readers that do not read, \(growth >> 10) KiB more in memory")
       #expect(growth < 64 << 20)
+    }
+  }
+
+  @Test("a follower of a log that somebody has removed is at rest until the job ends, and later logs are kept")
+  func removedLogs() async throws {
+    try await TestDaemon.run(config: "workers: 2\n") { daemon in
+      let gate = daemon.directory + "/gate"
+      mkfifo(gate, 0o600)
+      let id = try await daemon.enqueue("sh", "-c", "echo a; read line < \(gate); echo b; read line < \(gate)")
+      let follower = try Child(
+        "/bin/sh", ["-c", "curl -sN --unix-socket \(daemon.socket) http://jobq/v1/jobs/\(id)/log?follow=true"],
+        environment: ["PATH": "/usr/bin:/bin"])
+      while follower.output.isEmpty { try await Task.sleep(for: .milliseconds(5)) }
+      try FileManager.default.removeItem(atPath: daemon.state + "/logs")
+      // It is said that there is more, and it cannot be read: to ask again at once would take a core.
+      try "\n".write(toFile: gate, atomically: false, encoding: .utf8)
+      try await Task.sleep(for: .milliseconds(300))
+      let before = try processorTime(daemon)
+      try await Task.sleep(for: .seconds(1))
+      #expect(try processorTime(daemon) - before < 0.5)
+      try "\n".write(toFile: gate, atomically: false, encoding: .utf8)
+      let followed = await follower.wait()
+      #expect(followed.status == 0 && followed.out == "a\n", "\(followed)")
+      let later = try await daemon.enqueue("echo", "later")
+      #expect(try await daemon.jobq("wait", later, "--timeout", "30s").status == 0)
+      #expect(try await daemon.jobq("logs", later).out == "later\n")
     }
   }
 
@@ -166,6 +217,13 @@ struct HostileTests {
   }
 
   /// The memory that is the daemon's own, and its share of what it has with others: smaps_rollup, proc_pid_smaps(5).
+  /// In seconds, of all its threads: proc(5).
+  private func processorTime(_ daemon: TestDaemon) throws -> Double {
+    let stat = try String(contentsOfFile: "/proc/\(daemon.child.pid)/stat", encoding: .utf8)
+    let fields = stat.split(separator: " ")
+    return (Double(fields[13])! + Double(fields[14])!) / Double(sysconf(Int32(_SC_CLK_TCK)))
+  }
+
   private func pss(_ daemon: TestDaemon) throws -> Int {
     let text = try String(contentsOfFile: "/proc/\(daemon.child.pid)/smaps_rollup", encoding: .utf8)
     let line = text.split(separator: "\n").first { $0.hasPrefix("Pss:") }
@@ -178,8 +236,8 @@ struct HostileTests {
     }
   }
 
-  private func connect(_ path: String) -> Int32? {
-    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+  private func connect(_ path: String, flags: Int32 = 0) -> Int32? {
+    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | flags, 0)
     guard descriptor >= 0 else { return nil }
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)

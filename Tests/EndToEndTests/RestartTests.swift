@@ -52,6 +52,22 @@ struct RestartTests {
     }
   }
 
+  @Test("a signal that comes the moment the daemon is ready, or before, neither kills it nor is lost")
+  func earlySignals() async throws {
+    try await TestDaemon.run { daemon in
+      for round in 1...10 {
+        // From the very first moment it is told so: TERM ends it in order, HUP leads to a second READY.
+        if round % 2 == 0 {
+          try await daemon.reload()
+          #expect(try await daemon.jobq("status").status == 0)
+        }
+        let stopped = await daemon.stop()
+        #expect(stopped.status == 0 && stopped.err.contains("stopped"), "round \(round): \(stopped)")
+        try await daemon.restart()
+      }
+    }
+  }
+
   @Test("a stop is bounded, exits 0, interrupts what runs, and the next start goes on")
   func stop() async throws {
     try await TestDaemon.run(config: "shutdown_grace: 300ms\n") { daemon in

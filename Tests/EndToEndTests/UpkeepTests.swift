@@ -86,7 +86,8 @@ struct UpkeepTests {
       #expect(again.status == 1 && again.err.contains("--force"))
       #expect(try await daemon.jobq("backup", "--force", file, "--json").out.contains("\"bytes\""))
       // More work comes after the backup, and is lost with the disk.
-      let later = try await daemon.enqueue("true")
+      let later = try await daemon.enqueue("echo", "lost")
+      #expect(try await daemon.jobq("wait", later, "--timeout", "60s").status == 0)
       #expect(await daemon.stop().status == 0)
 
       try FileManager.default.removeItem(atPath: daemon.state)
@@ -98,7 +99,36 @@ struct UpkeepTests {
       let attempts = try #require(try await daemon.job(running)["attempts"] as? [[String: Any]])
       #expect(attempts.map { $0["outcome"] as? String } == ["interrupted", "succeeded"])
       #expect(try await daemon.jobq("status", later).status == 1)
+      // Its number is not given again: its log is still there, and is nobody else's.
+      let silent = try await daemon.enqueue("true")
+      #expect(Int(silent)! > Int(later)! && Int(silent)! <= Int(later)! + 1_000_000)
+      #expect(try await daemon.jobq("wait", silent, "--timeout", "60s").status == 0)
+      #expect(try await daemon.jobq("logs", silent).out == "")
       #expect(try await daemon.jobq("doctor").status == 0)
+    }
+  }
+
+  @Test("a backup never takes the place of what a daemon works with, by whatever name, and goes through no link")
+  func notOntoItself() async throws {
+    try await TestDaemon.run { daemon in
+      let kept = try await daemon.enqueue("--hold", "true")
+      symlink(daemon.state, daemon.directory + "/alias")
+      symlink(daemon.directory + "/elsewhere", daemon.directory + "/link")
+      let before = try FileManager.default.contentsOfDirectory(atPath: daemon.state).sorted()
+      for file in ["state/jobq.db", "state/jobq.db-wal", "state/jobq.db-journal", "state/new", "alias/jobq.db"] {
+        let refused = try await daemon.jobq("backup", "--force", "\(daemon.directory)/\(file)")
+        #expect(refused.status == 1 && refused.err.contains("state directory"), "\(file): \(refused)")
+      }
+      #expect(try await daemon.jobq("backup", "--force", "jobq.db", directory: daemon.state).status == 1)
+      for words in [["--force"], []] {
+        let refused = try await daemon.start(["backup"] + words + [daemon.directory + "/link"]).wait()
+        #expect(refused.status == 1, "\(refused)")
+      }
+      #expect(access(daemon.directory + "/elsewhere", F_OK) != 0)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: daemon.state).sorted() == before)
+      #expect(await daemon.stop().status == 0)
+      try await daemon.restart()
+      #expect(try await daemon.job(kept)["state"] as? String == "held")
     }
   }
 

@@ -7,6 +7,20 @@ import Testing
 @Suite("Where a job's own command begins")
 struct CommandWordsTests {
   @Test(
+    "words that may be right are left to ArgumentParser",
+    arguments: [
+      [], ["--help"], ["--version"], ["help"], ["help", "schedule", "add"], ["help", "help"], ["schedule", "--help"],
+      ["queue", "show", "nonsense"], ["list", "nonsense"], ["enqueue", "nonsense", "--help"],
+      ["--generate-completion-script", "bash"], ["schedule", "next", "--from", "08:00", "0 8 * * *"],
+      ["schedule", "add", "x", "0 8 * * *", "sh", "-c", "-1 * * * *"],
+      ["schedule", "add", "--name=-a b", "x", "@daily"],
+      ["schedule", "add", "x", "@daily", "--", "-1 * * * *"],
+    ])
+  func noMistake(words: [String]) {
+    #expect(CommandWords.mistake(in: words) == nil)
+  }
+
+  @Test(
     "the first word that is no option begins the command, and what follows belongs to it",
     arguments: [
       ("enqueue make -j4 release", "enqueue -- make -j4 release"),

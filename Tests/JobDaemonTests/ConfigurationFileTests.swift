@@ -39,6 +39,15 @@ struct ConfigurationFileTests {
     #expect(error?.description == "\(scratch.path): cannot be read: Is a directory")
   }
 
+  @Test("a pipe is refused at once, and not waited for")
+  func pipe() throws {
+    let scratch = try Scratch()
+    let path = scratch.path + "/pipe"
+    #expect(mkfifo(path, 0o600) == 0)
+    let error = #expect(throws: ConfigurationError.self) { try ConfigurationFile(path: path, isNamed: true).load() }
+    #expect(error?.description.hasPrefix("\(path): is a pipe") == true)
+  }
+
   @Test("bytes that are no UTF-8, and files over a mebibyte, are refused")
   func foreign() throws {
     #expect(try refusal(of: Array("workers: 1 # ".utf8) + [0xFF, 0x0A]) == "f: the file is not UTF-8")

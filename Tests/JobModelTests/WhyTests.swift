@@ -26,6 +26,10 @@ import Testing
     let ended = facts(.failed) { $0.job.finishedAt = Timestamp(milliseconds: 0) }.why
     #expect(ended == Why(.ended, "it ended failed at 1970-01-01T00:00:00.000Z", remedy: "jobq retry 7"))
     #expect(facts(.running).why.reason == .running && facts(.running).why.remedy == "jobq cancel 7")
+    let left = facts(.running) { $0.isRecovering = true }.why
+    #expect(left.reason == .running && left.detail.hasPrefix("an earlier jobqd left its attempt 0"))
+    let leased = facts(.running) { ($0.isRecovering, $0.job.command) = (true, nil) }.why
+    #expect(leased == facts(.running).why)
     #expect(facts(.held).why.reason == .held && facts(.held).why.remedy == "jobq release 7")
   }
 
@@ -96,6 +100,12 @@ import Testing
     #expect(facts.why == Why(.paused, "all queues are paused", remedy: "jobq resume"))
     facts.isDraining = true
     #expect(facts.why.reason == .draining && facts.why.remedy == "jobq resume")
+    facts.isRecovering = true
+    #expect(
+      facts.why
+        == Why(
+          .draining, "jobqd has just begun: it ends what an earlier one left, and then starts jobs",
+          remedy: "jobq status 7"))
     facts.isStopping = true
     #expect(facts.why.reason == .draining && facts.why.detail == "jobqd is stopping; it starts nothing more")
   }

@@ -65,6 +65,10 @@ import Testing
       #expect(try await restored.state(running.id) == .queued)
       #expect(try await restored.claim(1000).count == counts.total)
       #expect(restored.identity == store.identity)
+      // A number that was given after the copy is not given again.
+      let last = try await store.add()
+      let next = try await restored.add()
+      #expect(next.rawValue > last.rawValue && next.rawValue <= last.rawValue + StoreCopy.skippedNumbers)
       await restored.close()
       await store.close()
     }

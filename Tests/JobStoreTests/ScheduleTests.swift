@@ -1,3 +1,4 @@
+import Foundation
 import JobModel
 import JobStore
 import Testing
@@ -74,6 +75,39 @@ import Testing
       ).0
       #expect(timed.anchor == (Moment.start + 10).wall && timed.nextDue == (Moment.start + 100).wall)
       #expect(timed.createdAt == Moment.start.wall)
+    }
+  }
+
+  @Test(
+    "next due times are found anew by other rules: not those that have come, of the paused, or of other zones",
+    arguments: Engine.all)
+  func otherRules(_ engine: Engine) async throws {
+    try await engine.withStore { store in
+      for (name, cron, zone) in [
+        ("moves", "0 3 * * *", "Test/Zone"), ("stays", "0 3 * * *", "UTC"), ("every", "@every 1h", "Test/Zone"),
+        ("paused", "0 3 * * *", "Test/Zone"), ("due", "* * * * *", "Test/Zone"),
+      ] {
+        let timed = try schedule(name, cron) { $0.timezone = zone }
+        _ = try await store.add(timed, isReplacing: false, paused: name == "paused", at: .start)
+      }
+      let before = try await store.schedules()
+      let later = Moment.start + 90
+      // Five hours east: their names count westwards.
+      let file = try #require(FileManager.default.contents(atPath: "/usr/share/zoneinfo/Etc/GMT-5"))
+      let east = try TimeZoneRules(name: "Test/Zone", tzif: Array(file))
+      let moved = try await store.findDueTimes(by: ["Test/Zone": east], at: later)
+      #expect(moved.map(\.name) == ["moves"])
+      let due = try #require(moved.first?.nextDue)
+      #expect(due.rfc3339.hasSuffix("T22:00:00.000Z") && due > later.wall && due - later.wall < .days(1))
+      #expect(moved.first?.revision ?? 0 > before.map(\.revision).max() ?? .max)
+      let after = try await store.schedules()
+      #expect(after.filter { $0.name != "moves" } == before.filter { $0.name != "moves" })
+      #expect(after.first { $0.name == "moves" } == moved.first)
+      #expect(try await store.findDueTimes(by: ["Test/Zone": east], at: later) == [])
+      // Three o'clock in the east has been dealt with: with rules by which it is still to come it is another one.
+      _ = try await run(store, "moves", at: Moment.start + 86_400)
+      let last = try #require(try await store.schedule("moves")?.lastDue)
+      #expect(try await store.findDueTimes(by: ["Test/Zone": .utc], at: later).allSatisfy { $0.nextDue! > last })
     }
   }
 

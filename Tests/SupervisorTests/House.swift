@@ -18,13 +18,13 @@ struct House {
   static func with(
     workers: Int = 2, grace: TimeSpan = .milliseconds(200), directory given: String? = nil,
     hooks: Hooks = Hooks(), hookSettings: HookSettings = HookSettings(), time: (any TimeSource)? = nil,
-    schedules: [TimedSchedule] = [],
+    schedules: [TimedSchedule] = [], zones: @escaping ZoneLookup = ZoneLookups.utc,
     _ body: (House) async throws -> Void
   ) async throws {
     let directory = given ?? NSTemporaryDirectory() + "jobq-house-\(UUID().uuidString.prefix(8))"
     let house = try await House(
       directory: directory, workers: workers, grace: grace, hooks: hooks, hookSettings: hookSettings, time: time,
-      schedules: schedules)
+      schedules: schedules, zones: zones)
     do {
       try await house.supervisor.recover()
       async let running: Void = house.supervisor.run()
@@ -40,7 +40,7 @@ struct House {
 
   private init(
     directory: String, workers: Int, grace: TimeSpan, hooks: Hooks, hookSettings: HookSettings,
-    time given: (any TimeSource)?, schedules: [TimedSchedule]
+    time given: (any TimeSource)?, schedules: [TimedSchedule], zones: @escaping ZoneLookup
   ) async throws {
     self.directory = directory
     store = try await SQLiteJobStore.open(directory: directory)
@@ -63,7 +63,7 @@ struct House {
       store: store, runner: runner, time: time, configuration: configuration,
       runAs: RunAs(user: "root", home: "/", shell: "/bin/sh", socket: directory + "/none.sock"), epoch: "test",
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
-      hooks: hookSettings)
+      hooks: hookSettings, zones: zones)
     service = JobService(supervisor: supervisor, pid: 1)
   }
 

@@ -54,12 +54,17 @@ package struct ConfigurationFile: Sendable, Hashable {
 
   /// Nil where the file is absent and may be.
   private func read() throws(ConfigurationError) -> [UInt8]? {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    // Not to wait for whoever might write to a pipe: that is what a reload would do for ever.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
       if errno == ENOENT, !isNamed { return nil }
       throw complaint("cannot be read: \(String(cString: strerror(errno)))")
     }
     defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT != S_IFIFO else {
+      throw complaint("is a pipe; a file is expected, which is read again at each reload")
+    }
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 64 << 10)
     while true {

@@ -45,9 +45,10 @@ package struct DaemonCommand: AsyncParsableCommand {
     do throws(StartError) {
       let places = try Places(config: config, stateDirectory: stateDir, socket: socket, in: .current(environment))
       if doctor { try report(Doctor(places).diagnosis()) }
-      let launch = try Launch(places, environment)
-      if checkConfig { return print(launch.verdict) }
-      try await Daemon.run(launch)
+      if checkConfig { return print(try Launch(places, environment).verdict) }
+      // Before the file is read: what somebody changes in it after that is for a reload.
+      let reload = await Lifecycle.trapReload()
+      try await Daemon.run(try Launch(places, environment), reload)
     } catch {
       let text = Array("\(error)\n".utf8)
       _ = write(STDERR_FILENO, text, text.count)
