@@ -78,9 +78,7 @@ extension SQLiteJobStore {
   private static func skipNumbers(in target: Connection) throws(SQLiteError) {
     try target.execute(
       """
-      INSERT INTO sqlite_sequence (name, seq) SELECT 'jobs', 0
-        WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'jobs');
-      UPDATE sqlite_sequence SET seq = seq + \(StoreCopy.skippedNumbers) WHERE name = 'jobs';
+      UPDATE store SET last_job = max(last_job, coalesce((SELECT max(id) FROM jobs), 0)) + \(StoreCopy.skippedNumbers)
       """)
   }
 
