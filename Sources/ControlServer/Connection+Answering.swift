@@ -41,7 +41,8 @@ extension Connection {
     } else if hasEnd, !exchange.isHead {
       head.headers.add(name: "transfer-encoding", value: "chunked")
     }
-    let isPersistent = connectionHeader(&head, mayGoOn: hasEnd)
+    let (isPersistent, word) = persistence(exchange, mayGoOn: hasEnd)
+    if let word { head.headers.add(name: "connection", value: word) }
     context.writeAndFlush(wrapOutboundOut(.head(head)), promise: nil)
     do {
       if !exchange.isHead { try await write(ReplyStream(connection: self)) }
@@ -58,19 +59,23 @@ extension Connection {
   /// Sends a whole reply and ends the exchange.
   func finish(_ reply: Reply) {
     guard case .answering(let exchange) = state, let context else { return }
-    var head = HTTPResponseHead(version: exchange.version, status: .noContent)
+    var head: ReplyHead
+    var status = HTTPResponseStatus.noContent
     var body: ByteBuffer?
-    if case .document(let status, let contentType, let bytes, let headers) = reply {
-      head.status = status
-      head.headers.reserveCapacity(4)
-      head.headers.add(name: "content-type", value: contentType)
-      head.headers.add(name: "content-length", value: String(bytes.readableBytes))
-      head.headers.add(contentsOf: headers)
+    switch reply {
+    case .document(let documentStatus, let contentType, let bytes, let fields):
+      status = documentStatus
       if !exchange.isHead { body = bytes }
+      head = ReplyHead(exchange.version, status, room: body?.readableBytes ?? 0)
+      head.add("content-type", contentType)
+      head.add("content-length", String(bytes.readableBytes))
+      for (name, value) in fields { head.add(name, value) }
+    case .noContent, .stream: head = ReplyHead(exchange.version, status, room: 0)
     }
-    let isPersistent = connectionHeader(&head)
-    context.write(wrapOutboundOut(.head(head)), promise: nil)
-    if let body { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
+    let (isPersistent, word) = persistence(exchange)
+    if let word { head.add("connection", word) }
+    encoder.put(head.with(body))
+    context.write(wrapOutboundOut(.head(HTTPResponseHead(version: exchange.version, status: status))), promise: nil)
     complete(isPersistent: isPersistent)
   }
 
@@ -135,17 +140,11 @@ extension Connection {
     finish(.problem(problem, allow: allow))
   }
 
-  /// Says whether the connection goes on after this reply (RFC 9112 section 9.3), and answers that.
-  private func connectionHeader(_ head: inout HTTPResponseHead, mayGoOn: Bool = true) -> Bool {
-    guard case .answering(let exchange) = state else { return false }
+  /// Whether the connection goes on after this reply (RFC 9112 section 9.3), and what its head says of that.
+  private func persistence(_ exchange: Exchange, mayGoOn: Bool = true) -> (goesOn: Bool, word: String?) {
     let goesOn =
       mayGoOn && exchange.keepsAlive && exchange.hasEnded && !inputEnded && !isQuiescing && !isSurplus
-    if !goesOn {
-      head.headers.add(name: "connection", value: "close")
-    } else if exchange.version.isOld {
-      head.headers.add(name: "connection", value: "keep-alive")
-    }
-    return goesOn
+    return (goesOn, goesOn ? (exchange.version.isOld ? "keep-alive" : nil) : "close")
   }
 
   func sendContinue(_ version: HTTPVersion) {

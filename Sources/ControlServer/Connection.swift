@@ -60,6 +60,8 @@ final class Connection: ChannelDuplexHandler {
   let connections: Connections
   let executor: LoopExecutor
   let logger: Logger
+  /// Before it in the pipeline.
+  let encoder = ReplyEncoder()
 
   var state = State.idle
   /// Nil outside of the pipeline.

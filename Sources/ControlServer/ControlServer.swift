@@ -76,14 +76,12 @@ package actor ControlServer {
   private static func configure(
     _ pipeline: ChannelPipeline.SynchronousOperations, _ limits: ServerLimits, _ connection: Connection
   ) throws {
-    var framing = HTTPResponseEncoder.Configuration()
-    framing.automaticallySetFramingHeaders = false  // `Connection` says how each reply ends.
     var heads = NIOHTTPDecoderLimitConfiguration()
     heads.maxHeaderListSize = limits.headBytes
     heads.maxHeaderFieldSize = limits.headBytes
     heads.maxHeaderFieldCount = limits.headFields
     try pipeline.addHandlers([
-      HTTPResponseEncoder(configuration: framing),
+      connection.encoder,
       ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: heads)),
       HTTPServerPipelineHandler(),
       connection,

@@ -11,7 +11,7 @@ enum JSONBody {
     _: Value.Type = Value.self, from body: Span<UInt8>
   ) throws(Problem) -> Value {
     // What is not plain is refused by the decoder, or taken after all.
-    if let value = JSONReader.value(Value.self, in: body) { return value }
+    if let value = Value.plain(body) { return value }
     return try decodeAny(from: body)
   }
 

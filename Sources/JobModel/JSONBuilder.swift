@@ -119,13 +119,25 @@ package struct JSONBuilder: Sendable {
   }
 }
 
-extension JSONWritable {
-  /// The value as text on one line. An infinity or NaN, of which none is in what came as JSON, reads `null` in it.
-  package var jsonText: String {
+extension JSONBuilder {
+  /// The value as text on one line.
+  fileprivate static func text(_ value: some JSONWritable) -> String {
     var json = JSONBuilder(capacity: 256)
-    write(to: &json)
+    value.write(to: &json)
     return String(decoding: json.bytes, as: UTF8.self)
   }
+}
+
+// Not for all that is writable: a generic one would be slow to call from other modules.
+
+extension [String] {
+  /// The strings as JSON, on one line.
+  package var jsonText: String { JSONBuilder.text(self) }
+}
+
+extension [String: String] {
+  /// The strings as JSON, on one line, sorted by key.
+  package var jsonText: String { JSONBuilder.text(self) }
 }
 
 // MARK: What values are made of

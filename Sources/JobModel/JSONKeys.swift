@@ -16,8 +16,8 @@ package struct JSONKeys<Field: CodingKey & CaseIterable & Sendable>: Sendable {
   /// Of the field whose key this is. A key that is written with an escape is not found: none of ours has a backslash.
   func index(of name: UnsafeBufferPointer<UInt8>) -> Int? {
     let beginning = unsafe Self.beginning(name)
-    for index in beginnings.indices where beginnings[index] == beginning {
-      if unsafe names[index].count == name.count && names[index].elementsEqual(name) { return index }
+    for index in beginnings.indices where beginnings[index] == beginning && names[index].count == name.count {
+      if unsafe name.count <= 8 || names[index].elementsEqual(name) { return index }
     }
     return nil
   }

@@ -4,6 +4,10 @@ package protocol JSONReadable {
   /// Nil, or any value at all, where `json` has come upon something that is not plain: it knows, and
   /// `JSONReader.value` answers nil.
   init?(plain json: inout JSONReader)
+
+  /// The value that all of `text` is, by `JSONReader.value`; nil where it is not plain. For each type by itself: called
+  /// from another module, a generic one would look the type up and copy the value around.
+  static func plain(_ text: Span<UInt8>) -> Self?
 }
 
 /// Reads JSON (RFC 8259) straight through, without a tree and without copies but for the strings that it gives.
@@ -22,7 +26,7 @@ package protocol JSONReadable {
   private static let deepest = 64
 
   /// The value that all of `text` is; nil where it is not plain.
-  package static func value<Value: JSONReadable>(_: Value.Type = Value.self, in text: Span<UInt8>) -> Value? {
+  static func value<Value: JSONReadable>(_: Value.Type = Value.self, in text: Span<UInt8>) -> Value? {
     unsafe text.withUnsafeBufferPointer { bytes in
       var json = unsafe JSONReader(bytes: bytes)
       let value = Value(plain: &json)
@@ -175,6 +179,7 @@ package protocol JSONReadable {
     if null() { return nil }
     var (elements, array) = ([Element](), Progress())
     while self.element(in: &array) {
+      if elements.isEmpty { elements.reserveCapacity(2) }
       guard let element = element(&self) else {
         giveUp()
         return nil
@@ -333,7 +338,7 @@ package protocol JSONReadable {
     while true {
       switch here {
       case UInt8(ascii: "\""):
-        let text = unsafe String(validating: slice(from: start), as: UTF8.self)
+        let text = unsafe Self.string(slice(from: start).span)
         position += 1
         return given(text)
       case UInt8(ascii: "\\"): return escapedText(from: start)
@@ -343,6 +348,11 @@ package protocol JSONReadable {
     }
   }
 
+  /// Nil where the bytes are no UTF-8. `String(validating:)` says the same, and looks generic types up each time.
+  private static func string(_ utf8: Span<UInt8>) -> String? {
+    do { return String(copying: try UTF8Span(validating: utf8)) } catch { return nil }
+  }
+
   /// The string that began at `start` and has its first escape here.
   private mutating func escapedText(from start: Int) -> String? {
     var text = unsafe Array(slice(from: start))
@@ -350,7 +360,7 @@ package protocol JSONReadable {
       let byte = here
       position += 1
       switch byte {
-      case UInt8(ascii: "\""): return given(String(validating: text, as: UTF8.self))
+      case UInt8(ascii: "\""): return given(Self.string(text.span))
       case UInt8(ascii: "\\"):
         guard let scalar = escape() else { return given(nil) }
         text += UTF8.encode(scalar)!

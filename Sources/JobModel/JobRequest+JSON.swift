@@ -1,6 +1,8 @@
 extension JobRequest: JSONReadable {
   private static let keys = JSONKeys(CodingKeys.self)
 
+  package static func plain(_ text: Span<UInt8>) -> JobRequest? { JSONReader.value(in: text) }
+
   package init?(plain json: inout JSONReader) {
     var object = JSONReader.Progress()
     while let field = json.field(of: Self.keys, in: &object) {
@@ -38,10 +40,10 @@ extension JobRequest: JSONReadable {
   }
 }
 
-extension Backoff: JSONReadable {
+extension Backoff {
   private static let keys = JSONKeys(CodingKeys.self)
 
-  package init?(plain json: inout JSONReader) {
+  init?(plain json: inout JSONReader) {
     self = .standard
     var object = JSONReader.Progress()
     while let field = json.field(of: Self.keys, in: &object) {
@@ -56,6 +58,8 @@ extension Backoff: JSONReadable {
 }
 
 extension JSONValue: JSONReadable {
+  package static func plain(_ text: Span<UInt8>) -> JSONValue? { JSONReader.value(in: text) }
+
   package init?(plain json: inout JSONReader) {
     guard let value = json.value() else { return nil }
     self = value
@@ -63,6 +67,8 @@ extension JSONValue: JSONReadable {
 }
 
 extension [String]: JSONReadable {
+  package static func plain(_ text: Span<UInt8>) -> [String]? { JSONReader.value(in: text) }
+
   package init?(plain json: inout JSONReader) {
     guard let strings = json.strings() else { return nil }
     self = strings
@@ -70,6 +76,8 @@ extension [String]: JSONReadable {
 }
 
 extension [String: String]: JSONReadable {
+  package static func plain(_ text: Span<UInt8>) -> [String: String]? { JSONReader.value(in: text) }
+
   package init?(plain json: inout JSONReader) {
     guard let strings = json.stringsByName() else { return nil }
     self = strings

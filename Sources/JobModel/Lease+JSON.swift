@@ -3,6 +3,8 @@
 extension LeaseRequest: JSONReadable {
   private static let keys = JSONKeys(CodingKeys.self)
 
+  package static func plain(_ text: Span<UInt8>) -> LeaseRequest? { JSONReader.value(in: text) }
+
   package init?(plain json: inout JSONReader) {
     self.init()
     var object = JSONReader.Progress()
@@ -20,6 +22,8 @@ extension LeaseRequest: JSONReadable {
 extension LeaseReports: JSONReadable {
   private static let keys = JSONKeys(CodingKeys.self)
 
+  package static func plain(_ text: Span<UInt8>) -> LeaseReports? { JSONReader.value(in: text) }
+
   package init?(plain json: inout JSONReader) {
     self.init()
     var object = JSONReader.Progress()
@@ -33,10 +37,10 @@ extension LeaseReports: JSONReadable {
   }
 }
 
-extension LeaseReports.Complete: JSONReadable {
+extension LeaseReports.Complete {
   private static let keys = JSONKeys(CodingKeys.self)
 
-  package init?(plain json: inout JSONReader) {
+  init?(plain json: inout JSONReader) {
     var id: JobID?
     var lease: String?
     var result: JSONValue?
@@ -53,10 +57,10 @@ extension LeaseReports.Complete: JSONReadable {
   }
 }
 
-extension LeaseReports.Fail: JSONReadable {
+extension LeaseReports.Fail {
   private static let keys = JSONKeys(CodingKeys.self)
 
-  package init?(plain json: inout JSONReader) {
+  init?(plain json: inout JSONReader) {
     var id: JobID?
     var lease: String?
     var (error, retry) = (String?.none, Bool?.none)
@@ -74,10 +78,10 @@ extension LeaseReports.Fail: JSONReadable {
   }
 }
 
-extension LeaseReports.Extend: JSONReadable {
+extension LeaseReports.Extend {
   private static let keys = JSONKeys(CodingKeys.self)
 
-  package init?(plain json: inout JSONReader) {
+  init?(plain json: inout JSONReader) {
     var id: JobID?
     var lease: String?
     var span: TimeSpan?

@@ -75,7 +75,7 @@ extension JobService {
 
   /// Adds a job of the schedule's now, whatever of it runs, and paused or not.
   package func runSchedule(_ name: String, viewer: UInt32?) async throws(Problem) -> EnqueuedJob {
-    let defaults = try await supervisor.defaultsOfNewWork()
+    let defaults = try supervisor.intake.defaults()
     let definition = try await found(name).definition
     let spec: JobSpec
     do throws(InvalidValue) { spec = try definition.spec(defaults: defaults) } catch { throw Problem(error) }

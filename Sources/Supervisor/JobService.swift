@@ -50,7 +50,7 @@ package struct JobService: Sendable {
 
   /// Adds one job and answers with it, as the submitter may see it and as the commit left it.
   package func enqueueOne(_ request: JobRequest, by submitter: Submitter?) async throws(Problem) -> EnqueuedJob {
-    let defaults = try await supervisor.defaultsOfNewWork()
+    let defaults = try supervisor.intake.defaults()
     let spec: JobSpec
     do throws(InvalidValue) {
       spec = try request.checked(defaults: defaults, submittedBy: submitter)
@@ -68,7 +68,7 @@ package struct JobService: Sendable {
 
   /// The jobs that the requests ask for, where new work is taken and every value can be.
   private func accepted(_ requests: [JobRequest], by submitter: Submitter?) async throws(Problem) -> [JobSpec] {
-    let defaults = try await supervisor.defaultsOfNewWork()
+    let defaults = try supervisor.intake.defaults()
     var specs: [JobSpec] = []
     specs.reserveCapacity(requests.count)
     for (index, request) in requests.enumerated() {

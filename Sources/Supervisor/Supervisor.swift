@@ -29,8 +29,9 @@ package actor Supervisor {
   /// Reads the rules of a time zone.
   nonisolated let zones: ZoneLookup
   nonisolated let random: @Sendable () -> Double
+  nonisolated let intake: Intake
 
-  var configuration: SupervisorConfiguration
+  var configuration: SupervisorConfiguration { didSet { intake.set(configuration.defaults) } }
   private(set) var counters = ServiceCounters()
   private(set) var core: SchedulerCore
   private(set) var phase = Phase.starting
@@ -78,6 +79,7 @@ package actor Supervisor {
     self.runner = runner
     self.time = time
     self.configuration = configuration
+    intake = Intake(configuration.defaults)
     self.runAs = runAs
     self.logger = logger
     self.zones = zones
@@ -216,7 +218,9 @@ package actor Supervisor {
       counters.note(changes)
       tell(changes)
     }
-    for action in core.handle(event) { perform(action) }
+    let actions = core.handle(event)
+    intake.set(isDraining: core.isDraining, isStopping: core.isStopping)
+    for action in actions { perform(action) }
   }
 
   private func perform(_ action: SchedulerCore.Action) {
@@ -318,15 +322,6 @@ package actor Supervisor {
   package nonisolated var socket: String { runAs.socket }
 
   // MARK: What a front end asks
-
-  /// What a new job gets where its request leaves it open. Throws where no new work is taken.
-  func defaultsOfNewWork() throws(Problem) -> JobDefaults {
-    if core.isStopping { throw Problem(.notReady, "jobqd is stopping; try again once it is back") }
-    if core.isDraining {
-      throw Problem(.draining, "jobqd drains and takes no new work; `jobq resume` ends the drain")
-    }
-    return configuration.defaults
-  }
 
   var isDraining: Bool { core.isDraining }
   var busy: Int { core.busy }

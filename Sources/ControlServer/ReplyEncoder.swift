@@ -1,0 +1,72 @@
+import NIOCore
+import NIOHTTP1
+
+/// Writes replies to the wire (RFC 9112). One that is whole goes out as one buffer, its head and its body together; those
+/// that come in pieces are left to NIO.
+///
+/// NIO passes a head, a body and an end through every handler one by one, and keeps the fields of the head as strings in
+/// between: that took a third of all that a small request costs.
+final class ReplyEncoder: ChannelOutboundHandler {
+  typealias OutboundIn = HTTPServerResponsePart
+  typealias OutboundOut = IOData
+
+  private let pieces: HTTPResponseEncoder
+  /// The reply whose head comes next, where it is whole. That head is only there so that the handlers between know of it.
+  private var whole: ByteBuffer?
+  private var isWhole = false
+
+  init() {
+    var framing = HTTPResponseEncoder.Configuration()
+    framing.automaticallySetFramingHeaders = false  // `Connection` says how each reply ends.
+    pieces = HTTPResponseEncoder(configuration: framing)
+  }
+
+  /// The head that is written next begins this reply: all of it but for its end.
+  func put(_ reply: ByteBuffer) { whole = reply }
+
+  func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+    if let reply = whole.take() {
+      isWhole = true
+      context.write(wrapOutboundOut(.byteBuffer(reply)), promise: promise)
+    } else if isWhole {
+      isWhole = false
+      // The end has no bytes of its own; whoever waits for it waits for those before.
+      if promise != nil { context.write(wrapOutboundOut(.byteBuffer(ByteBuffer())), promise: promise) }
+    } else {
+      pieces.write(context: context, data: data, promise: promise)
+    }
+  }
+}
+
+/// The head of a reply, as bytes.
+struct ReplyHead {
+  private(set) var bytes: ByteBuffer
+
+  /// - Parameter room: for so many bytes after the head.
+  init(_ version: HTTPVersion, _ status: HTTPResponseStatus, room: Int) {
+    bytes = ByteBufferAllocator().buffer(capacity: 256 + room)
+    bytes.writeStaticString("HTTP/")
+    bytes.writeString(String(version.major))
+    bytes.writeStaticString(".")
+    bytes.writeString(String(version.minor))
+    bytes.writeStaticString(" ")
+    bytes.writeString(String(status.code))
+    bytes.writeStaticString(" ")
+    bytes.writeString(status.reasonPhrase)
+    bytes.writeStaticString("\r\n")
+  }
+
+  mutating func add(_ name: String, _ value: String) {
+    bytes.writeString(name)
+    bytes.writeStaticString(": ")
+    bytes.writeString(value)
+    bytes.writeStaticString("\r\n")
+  }
+
+  /// The whole reply but for its end.
+  consuming func with(_ body: ByteBuffer?) -> ByteBuffer {
+    bytes.writeStaticString("\r\n")
+    if let body { bytes.writeImmutableBuffer(body) }
+    return bytes
+  }
+}
