@@ -10,7 +10,8 @@ struct StoreFiles {
     /// Nil where there is nothing at the path.
     init?(_ path: String) {
       var status = stat()
-      guard lstat(path, &status) == 0 else { return nil }
+      // A string that is given as it is would be copied for the call, at each commit.
+      guard path.withCString({ lstat($0, &status) }) == 0 else { return nil }
       (device, inode) = (status.st_dev, status.st_ino)
     }
   }
