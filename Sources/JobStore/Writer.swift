@@ -64,6 +64,7 @@ final class Writer {
   private let statements: Statements
   private let table: JobTable
   private let signals: StoreSignals
+  private let files: StoreFiles
   private var sync: Sync?
   /// A write or a sync failed, and what the kernel keeps of the WAL may not be what is on the disk: nothing is
   /// acknowledged until a checkpoint has brought all of it into the database, synced.
@@ -77,6 +78,7 @@ final class Writer {
     self.signals = signals
     statements = table.statements
     path = connection.path
+    files = StoreFiles(ofOpen: path)
   }
 
   /// Does a group of requests, in order within each transaction, and tells each what became of it.
@@ -155,6 +157,7 @@ final class Writer {
           answers.append { request.fail(refusal) }
         }
       }
+      if sync == .full { try files.verify() }
       CrashPoint.committing.pass()
       try statements[.commit].run()
       CrashPoint.committed.pass()

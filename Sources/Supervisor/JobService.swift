@@ -200,7 +200,7 @@ package struct JobService: Sendable {
 
   /// Counters since the start, for `GET /metrics`.
   package func counters() async -> ServiceCounters {
-    var counters = await supervisor.counters
+    var counters = await supervisor.currentCounters
     counters.hooks = await supervisor.hooks.counters
     return counters
   }

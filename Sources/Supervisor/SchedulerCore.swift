@@ -260,9 +260,11 @@ package struct SchedulerCore: Sendable {
   /// How many of our workers have an attempt: all that runs but what is leased. Queues and keys are bounded by both.
   package var busy: Int { running.values.count { !$0.isLeased } }
 
+  /// Whether anything may be claimed at all.
+  var mayClaim: Bool { !isRecovering && !isDraining && !isStopping && !pause.isCertain }
+
   private mutating func claim(_ actions: inout [Action]) {
-    guard mayHaveWork, claiming == .idle, !isRecovering, !isDraining, !isStopping, !pause.isCertain
-    else { return }
+    guard mayHaveWork, claiming == .idle, mayClaim else { return }
     let free = workers - busy
     guard free > 0 else { return }
     let request = ClaimRequest(limit: free, rooms: rooms)

@@ -23,6 +23,7 @@ package actor Supervisor {
   nonisolated let runner: ProcessRunner
   nonisolated let time: any TimeSource
   nonisolated let hub: ChangeHub
+  private let changes: ChangeInbox
   nonisolated let runAs: RunAs
   nonisolated let logger: Logger
   nonisolated let hooks: HookPool
@@ -59,6 +60,8 @@ package actor Supervisor {
 
   /// What reaches the actor from other threads, in order.
   private enum Input: Sendable {
+    /// Some are in `changes`.
+    case changes
     case event(SchedulerCore.Event)
     case unkillable(JobID)
     case abandonedWait(UInt64)
@@ -90,7 +93,9 @@ package actor Supervisor {
     let (inbox, post) = AsyncStream.makeStream(of: Input.self)
     self.inbox = inbox
     self.post = post
-    hub = ChangeHub(epoch: epoch) { post.yield(.event(.changed($0))) }
+    let changes = ChangeInbox(core.concern) { post.yield(.changes) }
+    self.changes = changes
+    hub = ChangeHub(epoch: epoch) { changes.put($0) }
     let hub = self.hub
     store.onCommit { hub.publish($0) }
     time.onAlarm { post.yield(.event(.alarm)) }
@@ -160,6 +165,7 @@ package actor Supervisor {
     async let delivering: Void = hooks.run { await self.storageIsBack(after: $0) }
     for await input in inbox {
       switch input {
+      case .changes: lookAtChanges()
       case .event(let event):
         apply(event)
         if case .alarm = event { runDueSchedules() }
@@ -214,13 +220,33 @@ package actor Supervisor {
   // MARK: Events and actions
 
   func apply(_ event: SchedulerCore.Event) {
-    if case .changed(let changes) = event {
-      counters.note(changes)
-      tell(changes)
-    }
+    lookAtChanges()
+    handle(event)
+  }
+
+  /// Hands what has been committed meanwhile to the core: before anything else, so that it never knows less than whoever
+  /// tells it of something.
+  func lookAtChanges() {
+    let changes = changes.takeAll()
+    guard !changes.isEmpty else { return }
+    counters.note(changes)
+    tell(changes)
+    handle(.changed(changes))
+  }
+
+  private func handle(_ event: SchedulerCore.Event) {
     let actions = core.handle(event)
     intake.set(isDraining: core.isDraining, isStopping: core.isStopping)
+    var concern = core.concern
+    concern.everything = logger.logLevel <= .debug
+    changes.set(concern)
     for action in actions { perform(action) }
+  }
+
+  /// As of the latest commit.
+  var currentCounters: ServiceCounters {
+    lookAtChanges()
+    return counters
   }
 
   private func perform(_ action: SchedulerCore.Action) {

@@ -73,6 +73,22 @@ struct DamageTests {
     },
   ]
 
+  @Test("a state directory that somebody removes under the daemon takes no more work, and status says why")
+  func removedState() async throws {
+    try await TestDaemon.run { daemon in
+      let kept = try await daemon.enqueue("--hold", "true")
+      #expect(rename(daemon.state, daemon.directory + "/aside") == 0)
+      let refused = try await daemon.jobq("enqueue", "true")
+      #expect(refused.status == 75 && refused.err.contains("removed or replaced"), "\(refused)")
+      #expect(try await daemon.jobq("status").out.contains("removed or replaced"))
+      // Put back, it is taken again, and what was acknowledged is there.
+      #expect(rename(daemon.directory + "/aside", daemon.state) == 0)
+      while try await daemon.jobq("status").out.contains("storage is") { try await Task.sleep(for: .milliseconds(50)) }
+      #expect(try await daemon.jobq("enqueue", "--wait", "true").status == 0)
+      #expect(try await daemon.job(kept)["state"] as? String == "held")
+    }
+  }
+
   @Test(
     "is refused untouched, with the path, what is wrong and the right exit code; the doctor says the same",
     arguments: cases)

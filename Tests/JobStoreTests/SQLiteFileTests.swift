@@ -47,6 +47,32 @@ import Testing
   }
 
   @Test(
+    "into a database or a log that was removed or replaced nothing is acknowledged; put back, it serves again",
+    arguments: ["jobq.db", "jobq.db-wal"], [true, false])
+  func moved(name: String, isReplaced: Bool) async throws {
+    try await withDirectory { directory in
+      let store = try await SQLiteJobStore.open(directory: directory)
+      let kept = try await store.add()
+      let (file, aside) = (directory + "/" + name, directory + "/aside")
+      #expect(rename(file, aside) == 0)
+      if isReplaced { try FileManager.default.copyItem(atPath: aside, toPath: file) }
+      for _ in 0..<2 {
+        let error = await refusal { try await store.add() }
+        #expect(error?.code == .storage(.failed) && error?.message.contains(file) == true, "\(error as Any)")
+      }
+      #expect(await refusal { try await store.probe() } != nil)
+      #expect(rename(aside, file) == 0)
+      try await store.probe()
+      let later = try await store.add()
+      await store.close()
+      let again = try await SQLiteJobStore.open(directory: directory)
+      for id in [kept, later] { #expect(try await again.job(id) != nil) }
+      #expect(try await again.overview().counts.total == 2)
+      await again.close()
+    }
+  }
+
+  @Test(
     "the directory is 0700 and every file in it 0600, whatever the umask, and a clean stop leaves one database file")
   func modes() async throws {
     try await withDirectory { directory in

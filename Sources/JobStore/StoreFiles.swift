@@ -1,0 +1,36 @@
+import Glibc
+
+/// The files that a store has open, by what the kernel knows them by. What is written into a file that has lost its name is
+/// gone with the process, and SQLite does not look: it holds on to what it has opened.
+struct StoreFiles {
+  private struct Identity: Equatable {
+    var device: dev_t
+    var inode: ino_t
+
+    /// Nil where there is nothing at the path.
+    init?(_ path: String) {
+      var status = stat()
+      // A string that is given as it is would be copied for the call, at each commit.
+      guard path.withCString({ lstat($0, &status) }) == 0 else { return nil }
+      (device, inode) = (status.st_dev, status.st_ino)
+    }
+  }
+
+  private let files: [(path: String, identity: Identity)]
+
+  /// Of a database that is open, and its log.
+  init(ofOpen path: String) {
+    files = [path, path + "-wal"].compactMap { path in Identity(path).map { (path, $0) } }
+  }
+
+  /// Two calls of stat(2) for a commit that waits for a disk.
+  /// - Throws: `.storage` where a path leads to another file now, or to none. Put back, it is the same again.
+  func verify() throws(StoreError) {
+    for (path, identity) in files where Identity(path) != identity {
+      throw StoreError(
+        .storage(.failed),
+        "\(path) is not the file any more that jobqd has open: it was removed or replaced; nothing of this was "
+          + "acknowledged. Put it back, or stop jobqd and start it on what is to be used")
+    }
+  }
+}
