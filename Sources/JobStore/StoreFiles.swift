@@ -8,28 +8,29 @@ struct StoreFiles {
     var inode: ino_t
 
     /// Nil where there is nothing at the path.
-    init?(_ path: String) {
+    init?(_ path: [CChar]) {
       var status = stat()
-      // A string that is given as it is would be copied for the call, at each commit.
-      guard path.withCString({ lstat($0, &status) }) == 0 else { return nil }
+      guard lstat(path, &status) == 0 else { return nil }
       (device, inode) = (status.st_dev, status.st_ino)
     }
   }
 
-  private let files: [(path: String, identity: Identity)]
+  /// As the call wants them: nothing is copied at a commit.
+  private let files: [(path: [CChar], identity: Identity)]
 
   /// Of a database that is open, and its log.
   init(ofOpen path: String) {
-    files = [path, path + "-wal"].compactMap { path in Identity(path).map { (path, $0) } }
+    files = [path, path + "-wal"].map { Array($0.utf8CString) }.compactMap { path in Identity(path).map { (path, $0) } }
   }
 
   /// Two calls of stat(2) for a commit that waits for a disk.
   /// - Throws: `.storage` where a path leads to another file now, or to none. Put back, it is the same again.
   func verify() throws(StoreError) {
     for (path, identity) in files where Identity(path) != identity {
+      let name = String(decoding: path.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
       throw StoreError(
         .storage(.failed),
-        "\(path) is not the file any more that jobqd has open: it was removed or replaced; nothing of this was "
+        "\(name) is not the file any more that jobqd has open: it was removed or replaced; nothing of this was "
           + "acknowledged. Put it back, or stop jobqd and start it on what is to be used")
     }
   }

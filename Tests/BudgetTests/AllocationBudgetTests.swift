@@ -74,7 +74,7 @@ struct AllocationBudgetTests {
       writer.commit([request])
     }
     #expect(added.load(ordering: .relaxed) == 8)
-    hold(found, to: 96, "enqueue")
+    hold(found, to: 104, "enqueue")
   }
 
   @Test("`jobq enqueue` reads its words and makes its request")

@@ -42,21 +42,23 @@ import Testing
     try withDirectory { path in
       let goesOn = Atomic(true)
       let removed = Atomic(0)
+      let made = Atomic(0)
       try withThread {
         while goesOn.load(ordering: .relaxed) {
-          if rmdir(path + "/0") == 0 { removed.wrappingAdd(1, ordering: .relaxed) }
-          // A hundred times in a row no retention gets there: the writer has as many tries.
-          usleep(50)
+          let seen = made.load(ordering: .relaxed)
+          guard rmdir(path + "/0") == 0 else { continue }
+          removed.wrappingAdd(1, ordering: .relaxed)
+          // Once for each log: no retention comes by as often as the writer tries.
+          while goesOn.load(ordering: .relaxed), made.load(ordering: .relaxed) == seen { sched_yield() }
         }
       } beside: {
         defer { goesOn.store(false, ordering: .relaxed) }
         // Until the other has been in the way often enough, and no longer than that can take.
         let shelf = LogShelf(path: path)
-        var made = 0
-        while made < 200_000, removed.load(ordering: .relaxed) < 300 {
+        while made.load(ordering: .relaxed) < 200_000, removed.load(ordering: .relaxed) < 50 {
           _ = try shelf.makeHead(names(1))
           #expect(remove(path + "/0/1.1.combined") == 0)
-          made += 1
+          made.wrappingAdd(1, ordering: .relaxed)
         }
         #expect(removed.load(ordering: .relaxed) > 0)
       }
