@@ -56,12 +56,13 @@ enum DependencyKind: String, Sendable, SQLiteValue {
 /// Any JSON as text.
 enum JSONText {
   static func text(_ value: JSONValue) throws(StoreError) -> String {
-    do {
-      return String(decoding: try JSONEncoder().encode(value), as: UTF8.self)
-    } catch {
-      // JSON has no infinity, and nothing that came as JSON holds one.
-      throw StoreError(.storage(.failed), "a value cannot be written as JSON: \(error)")
+    var json = JSONBuilder()
+    value.write(to: &json)
+    // JSON has no infinity, and nothing that came as JSON holds one.
+    if let number = json.unwritable {
+      throw StoreError(.storage(.failed), "a value cannot be written as JSON: it holds the number \(number)")
     }
+    return String(decoding: json.bytes, as: UTF8.self)
   }
 
   /// A job as the API shows it, on one line, its fields sorted by name.
@@ -76,6 +77,7 @@ enum JSONText {
   }
 
   static func value(_ text: String) throws(SQLiteError) -> JSONValue {
+    if let value = JSONValue.plain(text.utf8.span) { return value }
     do {
       return try JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))
     } catch {

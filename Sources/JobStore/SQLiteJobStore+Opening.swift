@@ -40,7 +40,8 @@ extension SQLiteJobStore {
             unlink(directory.copy)
             isAnswered = true
             continuation.resume(returning: .success(opened))
-            while let group = writes.takeAll(within: writer.patience) { writer.commit(group) }
+            var pace = InboxPace()
+            while let group = writes.takeAll(within: writer.patience, &pace) { writer.commit(group) }
             writer.close()
             // The lock is let go last, with the writer's connection closed.
             _ = consume writer
