@@ -29,19 +29,26 @@ struct JobReader {
     try statements[.findAttempts].bind(id).all { row throws(SQLiteError) in try Attempt(row) }
   }
 
+  /// In which tables there may be something of a job.
+  struct Ties {
+    var labels = true
+    var dependencies = true
+  }
+
   /// What the job is, without its standard input. `start` and `hold` are told by its row, not here.
-  func spec(_ row: JobRow) throws(SQLiteError) -> JobSpec {
-    var spec = try undecodedSpec(row)
+  func spec(_ row: JobRow, looking ties: Ties = Ties()) throws(SQLiteError) -> JobSpec {
+    var spec = try undecodedSpec(row, looking: ties)
     if case .payload(.string(let text)) = spec.work { spec.work = .payload(try JSONText.value(text)) }
     return spec
   }
 
   /// As `spec`, but a payload is still its text: reading that takes longer than all the rest.
-  func undecodedSpec(_ row: JobRow) throws(SQLiteError) -> JobSpec {
+  func undecodedSpec(_ row: JobRow, looking ties: Ties = Ties()) throws(SQLiteError) -> JobSpec {
     let found = try statements[.findSpec].bind(row.id).first { columns throws(SQLiteError) in try JobSpec(row, columns)
     }
     guard var spec = found else { throw .corrupt("job \(row.id) has no spec", doing: Query.findSpec.sql) }
-    spec.labels = try labels(of: row.id)
+    if ties.labels { spec.labels = try labels(of: row.id) }
+    guard ties.dependencies else { return spec }
     for (id, kind) in try dependencies(of: row.id) {
       switch kind {
       case .after: spec.after.append(id)

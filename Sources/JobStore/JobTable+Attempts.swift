@@ -9,7 +9,7 @@ extension JobTable {
     row.start(at: moment)
     try save(row, was: old, at: moment)
     try statements[.insertAttempt].bind(id).bind(row.attempt).bind(run).bind(moment.wall).bind(moment.boot).run()
-    var spec = try reader.spec(row)
+    var spec = try reader.spec(row, looking: ties())
     spec.stdin = try reader.stdin(of: id)
     return ClaimedAttempt(id: id, attempt: row.attempt, spec: spec, startedAt: moment.wall)
   }

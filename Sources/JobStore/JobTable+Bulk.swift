@@ -93,7 +93,7 @@ extension JobTable {
     }
     for (key, value) in changes {
       try statements[.removeLabel].bind(id).bind(key).run()
-      if let value { try statements[.insertLabel].bind(id).bind(key).bind(value).run() }
+      if let value { try add(label: key, value, to: id) }
     }
     return kept
   }

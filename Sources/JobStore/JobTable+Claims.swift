@@ -18,6 +18,8 @@ extension JobTable {
   private struct Head {
     var id: JobID
     var priority: Int
+    /// Where it is at hand.
+    var row: JobRow?
 
     func comes(before other: Head) -> Bool { priority != other.priority ? priority > other.priority : id < other.id }
   }
@@ -59,7 +61,7 @@ extension JobTable {
     }
     var taken = 0
     while taken < request.limit, let best = Self.best(of: lines), let head = lines[best].head {
-      let row = try find(head.id)
+      let row = try head.row ?? find(head.id)
       guard isSynced || row.onInterrupt == .retry else { throw NeedsSync() }
       let goesOn = try start(row)
       taken += 1
@@ -91,11 +93,11 @@ extension JobTable {
     line.head = nil
     guard most > 0, line.room.places ?? 1 > 0 else { return }
     if line.waiting.isEmpty {
-      let found = try statements[.nextInQueue].bind(line.queue).bind(line.kind).bind(
-        min(most, line.room.places ?? most)
-      )
-      .all { row throws(SQLiteError) in Head(id: try row.read(), priority: try row.read()) }
-      line.waiting = found[...]
+      let most = min(most, line.room.places ?? most)
+      let rows = try statements[.nextInQueue].bind(line.queue).bind(line.kind).bind(most).all {
+        row throws(SQLiteError) in try JobRow(row)
+      }
+      line.waiting = rows.map { Head(id: $0.id, priority: $0.priority, row: $0) }[...]
     }
     var head = line.waiting.first
     if let perKey = line.room.perKey, let keyed = try headOfLanes(line.queue, line.kind, perKey),

@@ -86,10 +86,10 @@ extension JobTable {
     try add(&row, at: moment)
     let id = row.id
     try encoded.insert(for: id, by: statements[.insertSpec])
-    for (key, value) in encoded.spec.labels { try statements[.insertLabel].bind(id).bind(key).bind(value).run() }
+    for (key, value) in encoded.spec.labels { try add(label: key, value, to: id) }
     for ((other, kind), isResolved) in zip(dependencies, isResolved) {
       try statements[.insertDependency].bind(id).bind(other).bind(kind).bind(isResolved).run()
-      dependenciesExist = true
+      knownTies?.dependencies = true
     }
     try noteEnd(of: row, at: moment)
     return row

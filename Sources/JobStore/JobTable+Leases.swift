@@ -19,7 +19,7 @@ extension JobTable {
       let token = Self.newToken()
       try statements[.insertLease].bind(row.id).bind(row.attempt).bind(run).bind(moment.wall).bind(moment.boot)
         .bind(terms.worker).bind(token).bind(end.wall).bind(end.boot).run()
-      var job = try Job(row, reader.undecodedSpec(row))
+      var job = try Job(row, reader.undecodedSpec(row, looking: ties()))
       if row.attempt > 1 {
         job.attempts = try reader.attempts(of: row.id)
       } else {

@@ -73,13 +73,20 @@ extension JobTable {
     standings?[queue]?.queued = known.queued + change
   }
 
-  // MARK: Dependencies
+  // MARK: Ties
 
   /// Whether there is a job that depends, or depended, on another.
-  func anyDepends() throws(SQLiteError) -> Bool {
-    if let dependenciesExist { return dependenciesExist }
-    let exist = try statements[.anyDependency].first { _ throws(SQLiteError) in true } ?? false
-    dependenciesExist = exist
-    return exist
+  func anyDepends() throws(SQLiteError) -> Bool { try ties().dependencies }
+
+  /// Which tables hold anything at all.
+  func ties() throws(SQLiteError) -> JobReader.Ties {
+    if let knownTies { return knownTies }
+    let ties = JobReader.Ties(labels: try holds(.anyLabel), dependencies: try holds(.anyDependency))
+    knownTies = ties
+    return ties
+  }
+
+  private func holds(_ query: Query) throws(SQLiteError) -> Bool {
+    try statements[query].first { _ throws(SQLiteError) in true } ?? false
   }
 }

@@ -25,8 +25,8 @@ final class JobTable {
   var numbers: JobNumbers?
   /// Of all queues; nil where they must be read.
   var standings: [String: QueueStanding]?
-  /// Whether there is any row of `dependencies`; nil where that must be read.
-  var dependenciesExist: Bool?
+  /// Which tables hold anything; nil where that must be read.
+  var knownTies: JobReader.Ties?
   /// The rows of `keys`, once they are asked for; nil again where they may have changed.
   var keyLabels: [String: String]?
   /// How many jobs one transaction tells of the ends of others.
@@ -55,7 +55,7 @@ final class JobTable {
   func rollBack(to count: Int) {
     changes.removeSubrange(count...)
     counted = min(counted, count)
-    (numbers, standings, dependenciesExist, keyLabels) = (nil, nil, nil, nil)
+    (numbers, standings, knownTies, keyLabels) = (nil, nil, nil, nil)
   }
 
   /// Forgets all of the transaction: it has been rolled back. Whether something was left to tell before it is not known
@@ -85,6 +85,11 @@ final class JobTable {
     try row.insert(by: statements[.insertJob])
     try sort(row.lane)
     changes.append(JobChange(id: row.id, queue: row.queue, from: nil, to: row.state, attempt: 0, at: moment.wall))
+  }
+
+  func add(label key: String, _ value: String, to id: JobID) throws(SQLiteError) {
+    try statements[.insertLabel].bind(id).bind(key).bind(value).run()
+    knownTies?.labels = true
   }
 
   /// - Parameter outcome: of the attempt that this change ended.

@@ -16,7 +16,8 @@ enum Query: Int, CaseIterable {
   case findQueue, editJob, editSpec
   case findUnique, findRequest, insertRequest
   // Dependencies
-  case findState, findDependencies, findPending, insertDependency, anyDependency, findWaiting, findCancelledBy,
+  case findState, findDependencies, findPending, insertDependency, anyDependency, anyLabel, findWaiting,
+    findCancelledBy,
     findLiveDependent
   case resolveDependency, resolveDependencies, reopenDependency
   case noteUntold, nextUntold, forgetUntold
@@ -170,6 +171,7 @@ extension Query {
       WHERE d.job_id = ? AND d.resolved = 0 AND o.id = d.depends_on AND o.finished_at IS NULL ORDER BY d.depends_on
       """
     case .insertDependency: "INSERT INTO dependencies (job_id, depends_on, kind, resolved) VALUES (?, ?, ?, ?)"
+    case .anyLabel: "SELECT 1 FROM labels WHERE job_id > 0 LIMIT 1"
     case .anyDependency: "SELECT 1 FROM dependencies WHERE job_id > 0 LIMIT 1"
     // The live jobs that wait for it, the first of them.
     case .findWaiting:
@@ -268,7 +270,7 @@ extension Query {
     case .standings: "SELECT name, queued, paused FROM queues"
     case .nextInQueue:
       """
-      SELECT id, priority FROM jobs INDEXED BY jobs_claim \
+      SELECT \(Self.jobColumns) FROM jobs INDEXED BY jobs_claim \
       WHERE state = 'queued' AND limit_key IS NULL AND queue = ? AND kind = ? ORDER BY priority DESC, id LIMIT ?
       """
     // Those of its queue that go before a job, no more than so many.
