@@ -66,8 +66,13 @@ def measure(world: World, subjects: list, rows: list[str], runs: int) -> tuple[l
                 found.setdefault((row.key, subject.name), Result(row, subject.name, [])).samples.append(sample)
     ordered = [found[row.key, subject.name] for row in ROWS for subject in subjects if (row.key, subject.name) in found]
     if "scale" in rows and any(subject.name == "jobq" for subject in subjects):
-        samples = scale.measure(world, runs)
-        ordered += [Result(row, "jobq", samples[row.key]) for row in scale.rows()]
+        try:
+            samples = scale.measure(world, runs)
+            ordered += [Result(row, "jobq", samples[row.key]) for row in scale.rows()]
+        except Failure as reason:
+            # Twenty minutes of other rows are not thrown away with these.
+            note(f"  scale: {reason}")
+            trouble[f"the rows on scale: {reason}"] = None
     return ordered, list(trouble)
 
 

@@ -11,7 +11,7 @@ from .jobqd import Jobqd
 from .rows import Row, Sample
 from .subjects.jobq import JOB
 from .subjects.subject import TRUE, note
-from .world import World, cpu_seconds, memory_megabytes
+from .world import Failure, World, cpu_seconds, memory_megabytes
 
 BATCH = 50_000
 
@@ -58,9 +58,11 @@ def build(daemon: Jobqd, jobs: int):
         daemon.api.call("POST", f"/v1/jobs/{gate}/cancel")
     for _ in range(jobs // BATCH):
         daemon.api.enqueue_many({"command": [TRUE]}, BATCH)
-    counts = daemon.api.status()["counts"]
+    # What waited for the gates is told of their ends in steps, a thousand jobs a transaction.
+    while (counts := daemon.api.status()["counts"])["blocked"] > 0:
+        time.sleep(0.5)
     if counts["queued"] < jobs or counts["cancelled"] < jobs:
-        raise RuntimeError(f"the state is not what was asked: {counts}")
+        raise Failure(f"the state is not what was asked: {counts}")
 
 
 def enqueues_per_second(world: World, daemon: Jobqd) -> float:

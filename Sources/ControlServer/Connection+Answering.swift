@@ -61,11 +61,14 @@ extension Connection {
     guard case .answering(let exchange) = state, let context else { return }
     var head: ReplyHead
     var status = HTTPResponseStatus.noContent
-    var body: ByteBuffer?
+    // The body, beside the head or after it.
+    var (body, rest) = (ByteBuffer?.none, ByteBuffer?.none)
     switch reply {
     case .document(let documentStatus, let contentType, let bytes, let fields):
       status = documentStatus
-      if !exchange.isHead { body = bytes }
+      if !exchange.isHead {
+        if ReplyHead.takes(bytes) { body = bytes } else { rest = bytes }
+      }
       head = ReplyHead(exchange.version, status, room: body?.readableBytes ?? 0)
       head.add("content-type", contentType)
       head.add("content-length", String(bytes.readableBytes))
@@ -74,7 +77,7 @@ extension Connection {
     }
     let (isPersistent, word) = persistence(exchange)
     if let word { head.add("connection", word) }
-    encoder.put(head.with(body))
+    encoder.put(head.with(body), rest)
     context.write(wrapOutboundOut(.head(HTTPResponseHead(version: exchange.version, status: status))), promise: nil)
     complete(isPersistent: isPersistent)
   }

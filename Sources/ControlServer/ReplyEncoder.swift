@@ -12,7 +12,7 @@ final class ReplyEncoder: ChannelOutboundHandler {
 
   private let pieces: HTTPResponseEncoder
   /// The reply whose head comes next, where it is whole. That head is only there so that the handlers between know of it.
-  private var whole: ByteBuffer?
+  private var whole: (beginning: ByteBuffer, rest: ByteBuffer?)?
   private var isWhole = false
 
   init() {
@@ -21,13 +21,15 @@ final class ReplyEncoder: ChannelOutboundHandler {
     pieces = HTTPResponseEncoder(configuration: framing)
   }
 
-  /// The head that is written next begins this reply: all of it but for its end.
-  func put(_ reply: ByteBuffer) { whole = reply }
+  /// The head that is written next begins this reply: all of it but for its end. `rest` is what of the body is too large to
+  /// lie beside the head.
+  func put(_ beginning: ByteBuffer, _ rest: ByteBuffer? = nil) { whole = (beginning, rest) }
 
   func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
     if let reply = whole.take() {
       isWhole = true
-      context.write(wrapOutboundOut(.byteBuffer(reply)), promise: promise)
+      context.write(wrapOutboundOut(.byteBuffer(reply.beginning)), promise: reply.rest == nil ? promise : nil)
+      if let rest = reply.rest { context.write(wrapOutboundOut(.byteBuffer(rest)), promise: promise) }
     } else if isWhole {
       isWhole = false
       // The end has no bytes of its own; whoever waits for it waits for those before.
@@ -63,7 +65,10 @@ struct ReplyHead {
     bytes.writeStaticString("\r\n")
   }
 
-  /// The whole reply but for its end.
+  /// Whether a body goes into the same buffer. A larger one is not worth its copy, and goes after it.
+  static func takes(_ body: ByteBuffer) -> Bool { body.readableBytes <= 16 << 10 }
+
+  /// The whole reply but for its end, and for a body that is large.
   consuming func with(_ body: ByteBuffer?) -> ByteBuffer {
     bytes.writeStaticString("\r\n")
     if let body { bytes.writeImmutableBuffer(body) }

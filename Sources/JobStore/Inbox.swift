@@ -57,7 +57,7 @@ final class Inbox<Message: Sendable>: Sendable {
   ///   - pace: of this thread, which stays awake for a moment where messages follow one another closely.
   func takeAll(within patience: Duration? = nil, _ pace: inout InboxPace) -> [Message]? {
     pace.begin()
-    while pace.staysAwake, !isStirred.load(ordering: .acquiring) {}
+    while patience == nil, pace.staysAwake, !isStirred.load(ordering: .acquiring) {}
     let taken: [Message]?? = take(within: patience) { messages in
       isStirred.store(false, ordering: .relaxed)
       defer { messages = [] }
@@ -138,5 +138,8 @@ struct InboxPace {
   var staysAwake: Bool { isClose && .now - began < Self.longest }
 
   /// It is over.
-  mutating func end() { isClose = .now - began < Self.longest * 2 }
+  mutating func end() { isClose = Self.hasCompany && .now - began < Self.longest * 2 }
+
+  /// On a single processor whoever looks on keeps those from running for whom it waits.
+  private static let hasCompany = sysconf(Int32(_SC_NPROCESSORS_ONLN)) > 1
 }

@@ -100,6 +100,7 @@ extension JobReader {
   private func merged(_ streams: [Stream], _ filter: JobFilter, limit: Int) throws(SQLiteError) -> [JobID] {
     var streams = streams
     var newest: [JobID] = []
+    guard limit > 0 else { return [] }
     var step = limit / max(streams.count, 1) + 1
     while true {
       // A stream is behind where it may still hold what is newer than the last that would be given.
@@ -113,7 +114,7 @@ extension JobReader {
       guard !behind.isEmpty else { return newest }
       for index in behind { newest += try read(&streams[index], filter, limit: step) }
       newest = Array(newest.sorted(by: >).prefix(limit))
-      step = min(step * 2, limit)
+      step = step > limit / 2 ? limit : step * 2
     }
   }
 

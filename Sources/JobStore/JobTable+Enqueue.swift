@@ -89,7 +89,7 @@ extension JobTable {
     for (key, value) in encoded.spec.labels { try add(label: key, value, to: id) }
     for ((other, kind), isResolved) in zip(dependencies, isResolved) {
       try statements[.insertDependency].bind(id).bind(other).bind(kind).bind(isResolved).run()
-      knownTies?.dependencies = true
+      memory.ties?.dependencies = true
     }
     try noteEnd(of: row, at: moment)
     return row

@@ -16,12 +16,12 @@ extension JobRow {
 extension JobTable {
   /// The label by which a queue's jobs are counted.
   func keyLabel(of queue: String) throws(SQLiteError) -> String? {
-    if let keyLabels { return keyLabels[queue] }
+    if let labels = memory.keyLabels { return labels[queue] }
     let rows = try statements[.keyLabels].all { row throws(SQLiteError) in
       (try row.read(String.self), try row.read(String.self))
     }
     let labels = Dictionary(rows) { first, _ in first }
-    keyLabels = labels
+    memory.keyLabels = labels
     return labels[queue]
   }
 
@@ -54,7 +54,7 @@ extension JobTable {
   /// See `JobStore.countKeys`.
   func countKeys(by labels: [String: String]) throws(SQLiteError) {
     _ = try keyLabel(of: "")
-    let present = keyLabels ?? [:]
+    let present = memory.keyLabels ?? [:]
     for queue in Set(present.keys).union(labels.keys).sorted() where present[queue] != labels[queue] {
       if let label = labels[queue] {
         try statements[.setKeyLabel].bind(queue).bind(label).run()
@@ -72,6 +72,6 @@ extension JobTable {
       }
       for lane in lanes { try sort(lane) }
     }
-    keyLabels = labels
+    memory.keyLabels = labels
   }
 }

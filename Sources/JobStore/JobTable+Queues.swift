@@ -33,7 +33,7 @@ extension JobTable {
 
   private func setPause(_ pause: PauseRequest?, of queue: String, at moment: Moment) throws(SQLiteError) {
     try bind(pause, at: moment, to: statements[.setQueuePause]).bind(queue).run()
-    standings = nil
+    memory.ready.note(pauseOf: queue)
   }
 
   private func bind(_ pause: PauseRequest?, at moment: Moment, to statement: Statement) -> Statement {

@@ -21,14 +21,7 @@ final class JobTable {
   private(set) var changes: [JobChange] = []
   /// How many of `changes` the queues' counts have.
   private var counted = 0
-  /// The numbers of jobs that were given out; nil where they must be read.
-  var numbers: JobNumbers?
-  /// Of all queues; nil where they must be read.
-  var standings: [String: QueueStanding]?
-  /// Which tables hold anything; nil where that must be read.
-  var knownTies: JobReader.Ties?
-  /// The rows of `keys`, once they are asked for; nil again where they may have changed.
-  var keyLabels: [String: String]?
+  var memory = WriterMemory()
   /// How many jobs one transaction tells of the ends of others.
   let mostTold: Int
   /// Of the transaction so far.
@@ -46,6 +39,7 @@ final class JobTable {
     self.mostTold = mostTold
     reader = JobReader(statements: statements)
     hasMoreToTell = try statements[.nextUntold].first { _ throws(SQLiteError) in true } ?? false
+    try findReadyQueues()
   }
 
   /// Notes whether something is left to tell.
@@ -55,7 +49,7 @@ final class JobTable {
   func rollBack(to count: Int) {
     changes.removeSubrange(count...)
     counted = min(counted, count)
-    (numbers, standings, knownTies, keyLabels) = (nil, nil, nil, nil)
+    memory.forget()
   }
 
   /// Forgets all of the transaction: it has been rolled back. Whether something was left to tell before it is not known
@@ -68,6 +62,7 @@ final class JobTable {
   /// Gives the transaction's changes away and begins anew.
   func takeChanges() -> [JobChange] {
     defer { (changes, counted, told) = ([], 0, 0) }
+    memory.ready.settle()
     return changes
   }
 
@@ -89,7 +84,7 @@ final class JobTable {
 
   func add(label key: String, _ value: String, to id: JobID) throws(SQLiteError) {
     try statements[.insertLabel].bind(id).bind(key).bind(value).run()
-    knownTies?.labels = true
+    memory.ties?.labels = true
   }
 
   /// - Parameter outcome: of the attempt that this change ended.
@@ -171,7 +166,7 @@ final class JobTable {
     for state in JobState.allCases { statement.bind(move[state]) }
     try statement.bind(queue).run()
     guard statements.connection.changes > 0 else { return false }
-    noteQueued(move[.queued], in: queue)
+    memory.ready.note(move[.queued], in: queue)
     return true
   }
 }

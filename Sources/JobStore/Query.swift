@@ -28,7 +28,8 @@ enum Query: Int, CaseIterable {
   case insertLease, findLease, extendLease, removeAttempt, findAttemptStart, findLeases
   case leasesDueByWall, leasesDueByBoot, nextLeaseWall, nextLeaseBoot
   // Claims and time
-  case standings, nextInQueue, aheadByPriority, aheadByArrival, startTimes, setStartTimes, dueByWall, dueByBoot,
+  case standings, standing, nextInQueue, aheadByPriority, aheadByArrival, startTimes, setStartTimes, dueByWall,
+    dueByBoot,
     nextWall, nextBoot
   // Hooks
   case insertDelivery, dueDeliveries, nextDelivery, delayDelivery, removeDelivery
@@ -268,6 +269,7 @@ extension Query {
     // INDEXED BY where SQLite might take another index, and sort: it then refuses the statement if the index is not
     // there.
     case .standings: "SELECT name, queued, paused FROM queues"
+    case .standing: "SELECT queued, paused FROM queues WHERE name = ?"
     case .nextInQueue:
       """
       SELECT \(Self.jobColumns) FROM jobs INDEXED BY jobs_claim \
@@ -486,26 +488,6 @@ extension Query {
       DELETE FROM schedule_runs WHERE schedule = ?1 AND open = 0 AND id <= \
       (SELECT id FROM schedule_runs WHERE schedule = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)
       """
-    }
-  }
-}
-
-/// The statements of one connection, each prepared once, when it is first used. For the connection's thread.
-final class Statements {
-  let connection: Connection
-  private var prepared: [Statement?]
-
-  init(_ connection: Connection) {
-    self.connection = connection
-    prepared = Array(repeating: nil, count: Query.allCases.count)
-  }
-
-  subscript(query: Query) -> Statement {
-    get throws(SQLiteError) {
-      if let statement = prepared[query.rawValue] { return statement }
-      let statement = try connection.prepare(query.sql, isKept: true)
-      prepared[query.rawValue] = statement
-      return statement
     }
   }
 }

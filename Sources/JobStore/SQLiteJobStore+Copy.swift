@@ -80,6 +80,8 @@ extension SQLiteJobStore {
       """
       UPDATE store SET last_job = max(last_job, coalesce((SELECT max(id) FROM jobs), 0)) + \(StoreCopy.skippedNumbers)
       """)
+    // The copy is in WAL mode, as its source is: out of the log, into the file that is handed out.
+    try target.checkpoint(.truncate)
   }
 
   /// Why the copy cannot be made; nil where there is room for it.

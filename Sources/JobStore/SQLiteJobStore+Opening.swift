@@ -37,7 +37,7 @@ extension SQLiteJobStore {
             let (writer, opened) = try openWriter(directory, bootID: bootID, mostTold: mostTold, signals)
             lock.note(opening: directory.opening(in: bootID))
             // What a daemon that died while it made a copy has left.
-            unlink(directory.copy)
+            for name in ["", "-wal", "-shm"] { unlink(directory.copy + name) }
             isAnswered = true
             continuation.resume(returning: .success(opened))
             var pace = InboxPace()

@@ -6,7 +6,7 @@ import Synchronization
 /// the last reference to it.
 package final class StoreCopy: Sendable {
   /// How far the first number that a restored copy gives lies beyond the last one that was given when it was made.
-  package static let skippedNumbers: Int64 = 1_000_000
+  package static let skippedNumbers: Int64 = 1_000_000_000
 
   /// In bytes.
   package let size: Int64

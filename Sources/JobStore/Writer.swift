@@ -157,7 +157,7 @@ final class Writer {
           answers.append { request.fail(refusal) }
         }
       }
-      if sync == .full { try files.verify() }
+      try files.verify()
       CrashPoint.committing.pass()
       try statements[.commit].run()
       CrashPoint.committed.pass()

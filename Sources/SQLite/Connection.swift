@@ -102,7 +102,7 @@ package final class Connection {
     let code = unsafe sqlite3_prepare_v3(
       handle, sql, -1, isKept ? UInt32(SQLITE_PREPARE_PERSISTENT) : 0, &prepared, nil)
     guard code == SQLITE_OK, let prepared = unsafe prepared else { throw error(code, doing: sql) }
-    return unsafe Statement(self, handle: prepared, sql: sql)
+    return unsafe Statement(self, handle: prepared, sql: sql, isKept: isKept)
   }
 
   /// Runs every statement of a script.

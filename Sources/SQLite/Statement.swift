@@ -8,6 +8,7 @@ import CSQLite
 @usableFromInline package final class Statement {
   @usableFromInline package let sql: String
   private let connection: Connection
+  private let isKept: Bool
   private let handle: OpaquePointer
   private var parameter: Int32 = 0
   private var column: Int32 = 0
@@ -15,8 +16,9 @@ import CSQLite
   /// A bound value is so large that it is not kept until the next takes its place.
   private var isHeavy = false
 
-  init(_ connection: Connection, handle: OpaquePointer, sql: String) {
+  init(_ connection: Connection, handle: OpaquePointer, sql: String, isKept: Bool) {
     self.connection = connection
+    self.isKept = isKept
     unsafe self.handle = unsafe handle
     self.sql = sql
   }
@@ -33,6 +35,9 @@ import CSQLite
       throw connection.error(code, doing: sql)
     }
     column = 0
+    // In one that is used again, what is not bound anew would be what it was the last time.
+    assert(
+      unsafe !isKept || sqlite3_bind_parameter_count(handle) == parameter, "\(sql): \(parameter) parameters are bound")
     let code = unsafe sqlite3_step(handle)
     switch code {
     case SQLITE_ROW: return true

@@ -66,7 +66,9 @@ extension SchedulerCore {
     case .timeUp(let ticket): desk.makeImpatient(ticket)
     case .ended(let id, let attempt): endLease(id, attempt)
     case .due(let time): arm(leaseEnding: time, &actions)
-    case .found(let leases): for lease in leases { add(lease) }
+    case .found(let leases):
+      for lease in leases where leasesEnded[Attempt(id: lease.id, number: lease.attempt)] == nil { add(lease) }
+      forgetEndedLeases()
     case .expired(let report):
       for lease in report.expired { endLease(lease.id, lease.attempt) }
       let stale = expiring == .askedAndStale
@@ -124,7 +126,8 @@ extension SchedulerCore {
     guard change.from == .running, change.to != .running else { return }
     if running[change.id]?.attempt == change.attempt {
       endLease(change.id, change.attempt)
-    } else if desk.oldestLook != nil {
+    } else if desk.oldestLook != nil || isRecovering {
+      // While it recovers, what is out may have been read before, and be told here after.
       leasesEnded[Attempt(id: change.id, number: change.attempt)] = desk.looks
       makeRoom(in: change.queue)
     }

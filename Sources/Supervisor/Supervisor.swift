@@ -236,7 +236,10 @@ package actor Supervisor {
 
   private func handle(_ event: SchedulerCore.Event) {
     let actions = core.handle(event)
-    intake.set(isDraining: core.isDraining, isStopping: core.isStopping)
+    switch event {
+    case .drain, .resume, .stop: intake.set(isDraining: core.isDraining, isStopping: core.isStopping)
+    default: break
+    }
     var concern = core.concern
     concern.everything = logger.logLevel <= .debug
     changes.set(concern)

@@ -90,6 +90,58 @@ private final class Bench {
     }
   }
 
+  @Test("what the writer remembers is what the database says, whatever was rolled back")
+  func memory() async throws {
+    let seed = UInt64.random(in: .min ... .max)
+    print("the writer's memory: SEED=\(seed)")
+    var random = SplitMix(seed)
+    try await withDirectory { directory in
+      let bench = try Bench(directory)
+      let bad = JobSpec.command { $0.after = [JobID(99_999)] }
+      let given = Mutex<[JobID]>([])
+      for round in 0..<200 {
+        var group: [Bench.Request] = (0..<Int.random(in: 1...5, using: &random)).map { _ in
+          let queue = "q\(Int.random(in: 0..<6, using: &random))"
+          switch Int.random(in: 0..<6, using: &random) {
+          case 0: return Bench.add("refused", .command(queue: "new\(round)"), .command(queue: queue), bad)
+          case 1: return Bench.claim(1)
+          case 2, 3:
+            let isPaused = Bool.random(using: &random)
+            return Bench.Request(name: "pause") { table, _ in
+              var patch = QueuePatch()
+              patch.paused = isPaused
+              return try table.update(queue: queue, patch, at: .start).name.count
+            }
+          case 4:
+            let last = given.withLock { $0.last }
+            return Bench.Request(name: "remove") { table, _ in
+              if let last { try table.remove(last, at: .start) }
+              return 0
+            }
+          default:
+            return Bench.Request(name: "add") { table, _ in
+              let id = try table.enqueue([EncodedSpec(.command(queue: queue))], at: .start)[0].id
+              given.withLock { $0.append(id) }
+              return Int(id.rawValue)
+            }
+          }
+        }
+        group.append(
+          Bench.Request(name: "look") { table, _ in
+            let ready = "SELECT name FROM queues WHERE queued > 0 AND paused = 0"
+            let names = try table.statements.connection.prepare(ready).all { row throws(SQLiteError) in
+              try row.read(String.self)
+            }
+            return Set(try table.readyQueues()) == Set(names) ? 1 : 0
+          })
+        #expect(bench.commit(group).answers.contains("look: 1"), "SEED=\(seed), round \(round)")
+      }
+      let ids = given.withLock { $0 }
+      #expect(ids == Array(Set(ids)).sorted(), "SEED=\(seed): no number twice, and each is larger than the one before")
+      bench.writer.close()
+    }
+  }
+
   @Test("what needs no sync is committed first and answered without waiting for one")
   func unsyncedFirst() async throws {
     try await withDirectory { directory in

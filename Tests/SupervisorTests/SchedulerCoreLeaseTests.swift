@@ -17,6 +17,17 @@ struct SchedulerCoreLeaseTests {
     #expect(core.running[JobID(6)]?.isLeased == true)
   }
 
+  @Test("a lease that ends while those of an earlier daemon are being read takes no place")
+  func endsDuringRecovery() {
+    var core = SchedulerCore(workers: 1, queueLimits: ["q": QueueLimits(concurrency: 1)], isRecovering: true)
+    _ = core.handle(.changed([.ended(6, queue: "q")]))
+    _ = core.handle(.lease(.found([HeldLease(id: JobID(6), attempt: 1, queue: "q")])))
+    _ = core.handle(.recovered)
+    #expect(core.running.isEmpty)
+    _ = core.handle(.claimed(ClaimReport()))
+    #expect(core.ask(1).looks == [.look(ticket: 1, 1)])
+  }
+
   @Test("a job that comes while the store is being looked at is looked for again, not waited for")
   func news() {
     var core = SchedulerCore(workers: 1)

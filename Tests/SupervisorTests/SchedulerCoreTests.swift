@@ -207,7 +207,13 @@ struct SchedulerCoreRandomTests {
     }
 
     mutating func feed(_ event: SchedulerCore.Event) {
-      for action in core.handle(event) {
+      let concern = core.concern
+      let actions = core.handle(event)
+      // What the core's concern does not cover may wait for the next event: so it must lead to nothing.
+      if case .changed(let changes) = event, !changes.contains(where: concern.covers), !actions.isEmpty {
+        faults.append("\(changes) wakes nobody, and leads to \(actions)")
+      }
+      for action in actions {
         switch action {
         case .claim(let request):
           if asked != nil || answer != nil { faults.append("two claims at once") }
@@ -275,7 +281,13 @@ struct SchedulerCoreRandomTests {
         let job = Waiting(queue: ["a", "b"][roll(2)], key: roll(3) == 0 ? nil : ["x", "y"][roll(2)])
         queued[id] = job
         feed(.changed([.queued(id.rawValue, queue: job.queue)]))
-      case 4: choose()
+      case 4:
+        choose()
+        // Of jobs that are not this daemon's concern, or not in a way that it acts on.
+        let id = Int64(1000 + roll(9))
+        let ended = JobChange(
+          id: JobID(id), queue: "c", from: .running, to: .succeeded, attempt: 1, at: Timestamp(milliseconds: 0))
+        feed(.changed([[ended, .scheduled(id), .cancelling(id), .queued(id, queue: "c")][roll(4)]]))
       case 5:
         if let report = answer {
           answer = nil

@@ -4,13 +4,13 @@ extension Schema {
   /// are merged from the orders of the queues. See decision 0013.
   ///
   /// The table is made anew, since AUTOINCREMENT cannot be taken back.
-  static let lean = """
+  static let fewerPages = """
     -- The newest number that was given out, as far as no job shows it.
     ALTER TABLE store ADD COLUMN last_job INTEGER NOT NULL DEFAULT 0;
     UPDATE store SET last_job = coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'jobs'), 0);
     DROP INDEX queues_ready;
 
-    CREATE TABLE lean_jobs (
+    CREATE TABLE new_jobs (
       id           INTEGER PRIMARY KEY,
       state        TEXT    NOT NULL,
       queue        TEXT    NOT NULL,
@@ -56,9 +56,14 @@ extension Schema {
       CHECK (cancelling = 0 OR (cancelling = 1 AND state = 'running')),
       CHECK (cancelled_by IS NULL OR state = 'cancelled')
     ) STRICT;
-    INSERT INTO lean_jobs SELECT * FROM jobs;
+    INSERT INTO new_jobs (id, state, queue, kind, priority, created_at, run_at, due_wall, due_boot, pending, started_at,
+      finished_at, attempt, max_attempts, deaths, cancelling, cancelled_by, on_interrupt, unique_key,
+      exit_code, signal, outcome, error, result, limit_key, expiries)
+    SELECT id, state, queue, kind, priority, created_at, run_at, due_wall, due_boot, pending, started_at,
+      finished_at, attempt, max_attempts, deaths, cancelling, cancelled_by, on_interrupt, unique_key,
+      exit_code, signal, outcome, error, result, limit_key, expiries FROM jobs;
     DROP TABLE jobs;
-    ALTER TABLE lean_jobs RENAME TO jobs;
+    ALTER TABLE new_jobs RENAME TO jobs;
     CREATE INDEX jobs_claim ON jobs (queue, kind, priority DESC, id) WHERE state = 'queued' AND limit_key IS NULL;
     CREATE INDEX jobs_lane ON jobs (queue, kind, limit_key, priority DESC, id)
       WHERE state = 'queued' AND limit_key IS NOT NULL;
