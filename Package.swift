@@ -74,7 +74,7 @@ let package = Package(
     .target(
       name: "ControlServer",
       dependencies: [
-        "JobModel", "JobProcess", "JobStore", "Supervisor",
+        "CLinux", "JobModel", "JobProcess", "JobStore", "Supervisor",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
