@@ -119,9 +119,10 @@ struct HostileTests {
   @Test("a follower of a log that somebody has removed is at rest until the job ends, and later logs are kept")
   func removedLogs() async throws {
     try await TestDaemon.run(config: "workers: 2\n") { daemon in
-      let gate = daemon.directory + "/gate"
-      mkfifo(gate, 0o600)
-      let id = try await daemon.enqueue("sh", "-c", "echo a; read line < \(gate); echo b; read line < \(gate)")
+      // One for each step: opened twice, one gate could be read to the end of its first line's writer.
+      let (gate, last) = (daemon.directory + "/gate", daemon.directory + "/last")
+      for path in [gate, last] { mkfifo(path, 0o600) }
+      let id = try await daemon.enqueue("sh", "-c", "echo a; read line < \(gate); echo b; read line < \(last)")
       let follower = try Child(
         "/bin/sh", ["-c", "curl -sN --unix-socket \(daemon.socket) http://jobq/v1/jobs/\(id)/log?follow=true"],
         environment: ["PATH": "/usr/bin:/bin"])
@@ -133,7 +134,7 @@ struct HostileTests {
       let before = try processorTime(daemon)
       try await Task.sleep(for: .seconds(1))
       #expect(try processorTime(daemon) - before < 0.5)
-      try "\n".write(toFile: gate, atomically: false, encoding: .utf8)
+      try "\n".write(toFile: last, atomically: false, encoding: .utf8)
       let followed = await follower.wait()
       #expect(followed.status == 0 && followed.out == "a\n", "\(followed)")
       let later = try await daemon.enqueue("echo", "later")
