@@ -101,7 +101,7 @@ struct UpkeepTests {
       #expect(try await daemon.jobq("status", later).status == 1)
       // Its number is not given again: its log is still there, and is nobody else's.
       let silent = try await daemon.enqueue("true")
-      #expect(Int(silent)! > Int(later)! && Int(silent)! <= Int(later)! + 1_000_000)
+      #expect(Int(silent)! > Int(later)! && Int(silent)! <= Int(later)! + 1_000_000_000)
       #expect(try await daemon.jobq("wait", silent, "--timeout", "60s").status == 0)
       #expect(try await daemon.jobq("logs", silent).out == "")
       #expect(try await daemon.jobq("doctor").status == 0)
