@@ -31,6 +31,7 @@ struct BackupFile: ~Copyable {
         throw Failure(1, "\(path.printable) is no regular file, and is not replaced")
       }
     }
+    // mkstemp(3) puts letters of its own in the place of the six.
     var name = Array("\(path).part-XXXXXX".utf8CString)
     let descriptor = mkstemp(&name)
     guard descriptor >= 0 else { throw Self.failure("cannot write beside \(path)") }

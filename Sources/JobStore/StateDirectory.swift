@@ -84,6 +84,7 @@ struct StateDirectory: Sendable {
       case EWOULDBLOCK:
         if hasDeadOwner(descriptor), attemptsLeft > 0 {
           attemptsLeft -= 1
+          // The kernel drops a dead process's lock in a moment, and tells nobody. On the writer's own thread, before any work.
           usleep(10_000)
           continue
         }
