@@ -32,9 +32,10 @@ extension JobTable {
     guard old.state.isWaiting else {
       throw StoreError.wrongState(old.id, old.state, "only a waiting job can be held")
     }
+    if old.state == .held { return old }
     var row = old
     row.wait(held: true, at: moment)
-    if row != old { try save(row, was: old, at: moment) }
+    try save(row, was: old, at: moment)
     return row
   }
 

@@ -94,7 +94,14 @@ struct HookTests {
     let wrapper = "PATH=\(Programs.directory):$PATH SENDMAIL=${JOBQ_SOCKET%/*}/sendmail exec \(example) ops@example.org"
     try await TestDaemon.run(config: "hooks: {failed: [sh, -c, '\(wrapper)']}\n") { daemon in
       let mailer = daemon.directory + "/sendmail"
-      let script = "#!/bin/sh\necho \"$@\" >> \(daemon.directory)/args\ncat >> \(daemon.directory)/mail\n"
+      // Written once: a program that is written anew as others fork may be busy (ETXTBSY) when it is to run.
+      let script = """
+        #!/bin/sh
+        if test -e \(daemon.directory)/down; then echo 'no route'; exit 75; fi
+        echo "$@" >> \(daemon.directory)/args
+        cat >> \(daemon.directory)/mail
+
+        """
       try Data(script.utf8).write(to: URL(fileURLWithPath: mailer))
       chmod(mailer, 0o755)
       let id = try await daemon.enqueue("-q", "mail", "--", "sh", "-c", "echo the disk is gone; exit 3")
@@ -103,7 +110,7 @@ struct HookTests {
       #expect(mail[1].hasSuffix("] job \(id) in queue mail: failed"))
       #expect(mail.contains("the disk is gone") && mail.last?.hasPrefix("{") == true)
       #expect(try await lines(daemon.directory + "/args", atLeast: 1) == ["-i -- ops@example.org"])
-      try Data("#!/bin/sh\necho 'no route'; exit 75\n".utf8).write(to: URL(fileURLWithPath: mailer))
+      try Data().write(to: URL(fileURLWithPath: daemon.directory + "/down"))
       _ = try await daemon.enqueue("false")
       try await daemon.logged("a hook failed")
       #expect(daemon.child.errors.contains("output=\"no route\""))

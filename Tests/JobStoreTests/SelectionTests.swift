@@ -98,6 +98,23 @@ import Testing
     }
   }
 
+  @Test("to hold what is held changes nothing, though its time has come meanwhile", arguments: Engine.all)
+  func heldAlready(_ engine: Engine) async throws {
+    try await engine.withStore { store in
+      let id = try await store.add(
+        .command {
+          $0.hold = true
+          $0.start = .delay(.seconds(1))
+        })
+      let commits = Commits(of: store)
+      let step = try await store.perform(
+        .hold, on: [id], in: BulkVerb.hold.states.union([.held]), withDependents: false, at: .start + 2)
+      #expect(step == BulkStep())
+      #expect(try await store.hold(id, at: .start + 2).state == .held)
+      #expect(commits.commits.isEmpty)
+    }
+  }
+
   @Test(
     "a retry with dependents that one of them refuses is undone as a whole, and the others are done",
     arguments: Engine.all)
