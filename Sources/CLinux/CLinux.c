@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int clinux_memory_file(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
@@ -26,3 +27,11 @@ static int forget_segments(struct dl_phdr_info *program, size_t size, void *cont
 }
 
 void clinux_forget_code(void) { dl_iterate_phdr(forget_segments, NULL); }
+
+int clinux_identify(const char *path, struct clinux_identity *identity) {
+  struct statx status;
+  if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_INO, &status) != 0) return -1;
+  identity->device = (uint64_t)status.stx_dev_major << 32 | status.stx_dev_minor;
+  identity->inode = status.stx_ino;
+  return 0;
+}

@@ -9,7 +9,11 @@ import Synchronization
 /// after the last request has ended. So it is told first when the loop is to go: from then on the work runs elsewhere.
 final class LoopExecutor: TaskExecutor {
   private let loop: any EventLoop
-  private let isOpen = Mutex(true)
+  private let isOpen = Atomic(true)
+  /// Held by whoever hands over work from another thread, so that the loop does not go in the middle of it. The loop's
+  /// own thread needs no such care, and must not wait: the other is often put aside for the loop that it has just
+  /// woken, with the door in its hand.
+  private let door = Mutex(())
 
   init(_ loop: any EventLoop) { self.loop = loop }
 
@@ -19,15 +23,19 @@ final class LoopExecutor: TaskExecutor {
   func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
     let run: @Sendable () -> Void = { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
-    let isTaken = isOpen.withLock { isOpen in
-      if isOpen { loop.execute(run) }
-      return isOpen
-    }
+    let isTaken = if loop.inEventLoop { hand(run) } else { door.withLock { _ in hand(run) } }
     if !isTaken { DispatchQueue.global().async(execute: run) }
   }
 
+  /// False where the loop takes no more.
+  private func hand(_ run: @escaping @Sendable () -> Void) -> Bool {
+    guard isOpen.load(ordering: .acquiring) else { return false }
+    loop.execute(run)
+    return true
+  }
+
   /// The loop takes no more work. Before its shutdown.
-  func close() { isOpen.withLock { $0 = false } }
+  func close() { door.withLock { _ in isOpen.store(false, ordering: .releasing) } }
 }
 
 /// Runs `work` on the concurrent pool: what may take more than a moment must not hold up the connections of the loop.

@@ -1,17 +1,17 @@
-import Glibc
+import CLinux
 
 /// The files that a store has open, by what the kernel knows them by. What is written into a file that has lost its name is
 /// gone with the process, and SQLite does not look: it holds on to what it has opened.
 struct StoreFiles {
   private struct Identity: Equatable {
-    var device: dev_t
-    var inode: ino_t
+    var device: UInt64
+    var inode: UInt64
 
     /// Nil where there is nothing at the path.
     init?(_ path: [CChar]) {
-      var status = stat()
-      guard lstat(path, &status) == 0 else { return nil }
-      (device, inode) = (status.st_dev, status.st_ino)
+      var found = clinux_identity()
+      guard clinux_identify(path, &found) == 0 else { return nil }
+      (device, inode) = (found.device, found.inode)
     }
   }
 
@@ -23,7 +23,7 @@ struct StoreFiles {
     files = [path, path + "-wal"].map { Array($0.utf8CString) }.compactMap { path in Identity(path).map { (path, $0) } }
   }
 
-  /// Two calls of stat(2) for a commit that waits for a disk.
+  /// Two calls of statx(2) for a commit that waits for a disk, which they do not make longer: see `clinux_identify`.
   /// - Throws: `.storage` where a path leads to another file now, or to none. Put back, it is the same again.
   func verify() throws(StoreError) {
     for (path, identity) in files where Identity(path) != identity {

@@ -4,6 +4,7 @@
 /// Linux headers that Swift's Glibc module leaves out. None that changes with _GNU_SOURCE: Glibc's own view of the
 /// same types would be another. What needs that is a function of CLinux.c.
 #include <malloc.h>
+#include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
@@ -11,6 +12,17 @@
 
 /// A file in memory, closed at exec (memfd_create(2)); -1 and errno where that fails.
 int clinux_memory_file(const char *name);
+
+/// What the kernel knows a file by.
+struct clinux_identity {
+  uint64_t device;
+  uint64_t inode;
+};
+
+/// The identity of what lies at a path, symbolic links not followed; -1 and errno where that fails. Unlike stat(2) it
+/// asks for no times (statx(2)): since Linux 6.13 a file whose times have been asked for gets finer ones at its next
+/// write, and has them written to the disk with its next fdatasync(2).
+int clinux_identify(const char *path, struct clinux_identity *identity);
 
 /// A pipe, read end first, closed at exec (pipe2(2)); -1 and errno where that fails.
 int clinux_pipe(int *ends);
