@@ -15,6 +15,9 @@ package struct JobChange: Sendable, Hashable, Codable {
   /// When that began which this change ends: the run, where it ends an attempt; the wait, where it is a job's first
   /// start (from the time at which it might have started). For measuring, not for the wire.
   package var since: Timestamp?
+  /// Whoever asked for it tells the scheduler of it too, with the answer: the end of a lease by its worker's word. Not for
+  /// the wire.
+  package var isReported = false
 
   package init(
     id: JobID, queue: String, from: JobState?, to: JobState?, attempt: Int, at: Timestamp, outcome: Outcome? = nil,

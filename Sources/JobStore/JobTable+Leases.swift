@@ -87,6 +87,7 @@ extension JobTable {
       return refused(id, row.state, .expired, "the lease of job \(id) has expired; the job runs again")
     }
     let state: JobState
+    let told = changes.count
     switch report.word {
     case .complete(let result):
       state = try conclude(row, AttemptEnding(.succeeded), result: result, at: moment)
@@ -99,6 +100,8 @@ extension JobTable {
       try statements[.extendLease].bind(end.wall).bind(end.boot).bind(id).bind(row.attempt).run()
       return SettledLease(verdict: LeaseVerdict(id: id, state: row.state, expiresAt: end.wall), due: end.boot)
     }
+    // The job's own end comes before what follows from it for others.
+    changes[told].isReported = true
     return SettledLease(verdict: LeaseVerdict(id: id, state: state), ended: row.attempt)
   }
 

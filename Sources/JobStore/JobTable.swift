@@ -18,7 +18,7 @@ final class JobTable {
   let bootID: String
   let hooks: WantedHooks
   /// Of the transaction so far, in order.
-  private(set) var changes: [JobChange] = []
+  var changes: [JobChange] = []
   /// How many of `changes` the queues' counts have.
   private var counted = 0
   var memory = WriterMemory()

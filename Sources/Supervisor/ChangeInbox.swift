@@ -65,13 +65,13 @@ final class ChangeInbox: Sendable {
 struct ChangeConcern: Sendable, Hashable {
   /// A job that is queued may be taken.
   var arrivals = true
-  /// Leases are out, or being granted: how they end matters.
+  /// Leases are out, or being granted: how they end matters, where nobody else tells of it.
   var leases = true
   /// Every change goes to the log.
   var everything = false
 
   func covers(_ change: JobChange) -> Bool {
-    if everything || (leases && change.from == .running && change.to != .running) { return true }
+    if everything || (leases && change.from == .running && change.to != .running && !change.isReported) { return true }
     return switch change.to {
     case .queued?: arrivals
     case .running?: change.cancelling

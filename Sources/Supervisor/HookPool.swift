@@ -3,6 +3,7 @@ import JobModel
 import JobProcess
 import JobStore
 import Logging
+import Synchronization
 
 /// Runs the hooks: a pool of its own, so that hooks that hang or fail cost the jobs nothing. What it decides is
 /// decided by `HookCore`; what is to be delivered is in the store, where the end of the job itself has put it.
@@ -30,6 +31,7 @@ actor HookPool {
   /// At most one word waits: it says that there may be something, not what.
   private let stirs: AsyncStream<Void>
   private nonisolated let stir: AsyncStream<Void>.Continuation
+  private nonisolated let interest = HookInterest()
 
   init(
     store: any JobStore, runner: ProcessRunner, time: any TimeSource, runAs: RunAs, settings: HookSettings,
@@ -45,8 +47,8 @@ actor HookPool {
     let (stirs, stir) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     self.stirs = stirs
     self.stir = stir
-    store.onCommit { changes in
-      if changes.contains(where: { $0.to?.hasEnded ?? false }) { stir.yield() }
+    store.onCommit { [interest] changes in
+      if interest.isThere, changes.contains(where: { $0.to?.hasEnded ?? false }) { stir.yield() }
     }
   }
 
@@ -59,7 +61,9 @@ actor HookPool {
   /// Takes new hooks over. A hook that runs is not disturbed; what waits is delivered to the new ones.
   func set(_ hooks: Hooks) {
     self.hooks = hooks
+    if !hooks.isEmpty { interest.note() }
     store.setHooks(hooks)
+    stir.yield()
   }
 
   // MARK: Life
@@ -250,4 +254,13 @@ extension RunAs {
     plan.kind = .hook
     return plan
   }
+}
+
+/// Whether this daemon has ever had hooks: without, no end of a job is a reason to look for what is to be delivered. Once
+/// there it stays: an end that is being committed as the last hook goes may still have left something.
+private final class HookInterest: Sendable {
+  private let noted = Atomic(false)
+
+  var isThere: Bool { noted.load(ordering: .acquiring) }
+  func note() { noted.store(true, ordering: .releasing) }
 }
