@@ -139,6 +139,7 @@ let package = Package(
         "ControlServer", "JobModel", "JobProcess", "JobStore", "Supervisor",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOEmbedded", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "Yams", package: "Yams"),
       ],

@@ -15,7 +15,7 @@ extension Connection {
 
   /// Runs the route in the request's task.
   func answer(_ route: Route, _ call: Call) {
-    run { connection in
+    run(route.kind) { connection in
       let reply: Reply
       do throws(Problem) { reply = try await route.answer(call) } catch { reply = .problem(error) }
       await connection.comeBack()
@@ -86,14 +86,16 @@ extension Connection {
   private func complete(isPersistent: Bool) {
     guard case .answering(let exchange) = state, let context else { return }
     exchange.heartbeat?.cancel()
-    holdsReads = false
+    bodyIsBehind = false
     progressed()
     // A stream's head may have gone out before the client, or the server, ended what it said then.
     if isPersistent, !inputEnded, !isQuiescing {
       state = .idle
       context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+      takeEarly()
     } else if exchange.hasEnded || inputEnded {
       state = .lingering
+      early.removeAll()
       let bound = context.loopBound
       context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in bound.value.close(promise: nil) }
     } else {
@@ -108,15 +110,13 @@ extension Connection {
     guard let context else { return }
     context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
     finishSending()
-    if readIsPending {
-      readIsPending = false
-      context.read()
-    }
+    readOn()
   }
 
   /// Ends our side once all has been sent that was written, and gives the client a moment to see that.
   func finishSending() {
     state = .lingering
+    early.removeAll()
     context?.close(mode: .output, promise: nil)
     arm()
   }
@@ -125,7 +125,7 @@ extension Connection {
   func refuse(_ problem: Problem, allow: [HTTPMethod] = []) {
     switch state {
     case .idle:
-      // No head yet: the pipelining handler takes the fault for a request.
+      // No head yet.
       state = .answering(
         Exchange(isHead: false, version: .http1_1, keepsAlive: false, kind: .short, hasEnded: false))
     case .receiving(let incoming):

@@ -8,34 +8,26 @@ extension Connection {
     // One who sends on after a refusal gets no more time for it.
     if case .lingering = state {} else { progressed() }
     madeMessage = true
-    switch unwrapInboundIn(data) {
-    case .head(let head): received(head)
-    case .body(let bytes): received(bytes)
-    case .end: receivedEnd()
-    }
+    arrived(.part(unwrapInboundIn(data)))
   }
 
   func channelReadComplete(context: ChannelHandlerContext) {
     // Bytes came and made no message yet: the time of a head runs from its first byte.
-    if case .idle = state, !madeMessage, headBegan == nil { headBegan = .now() }
+    if isBetweenRequests, !madeMessage, headBegan == nil { headBegan = .now() }
     madeMessage = false
     arm()
     context.fireChannelReadComplete()
-  }
-
-  func read(context: ChannelHandlerContext) {
-    if holdsReads {
-      readIsPending = true
-    } else {
-      context.read()
-    }
   }
 
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
     guard case ChannelEvent.inputClosed? = event as? ChannelEvent else {
       return context.fireUserInboundEventTriggered(event)
     }
-    // A client that has said all (`curl` never, `nc -N` always) still gets its answer.
+    arrived(.inputClosed)
+  }
+
+  /// A client that has said all (`curl` never, `nc -N` always) still gets its answer.
+  func receivedAll() {
     inputEnded = true
     switch state {
     case .idle, .lingering, .receiving: close()
@@ -44,7 +36,7 @@ extension Connection {
     }
   }
 
-  private func received(_ head: HTTPRequestHead) {
+  func received(_ head: HTTPRequestHead) {
     guard case .idle = state else { return }
     headBegan = nil
     let fields = HeadFields(head)
@@ -56,14 +48,14 @@ extension Connection {
     }
     if fields.expectsContinue { sendContinue(head.version) }
     if case .route(let route, let captures, let query) = admission, route.takesLines, fields.isNDJSON {
-      let feed = BodyFeed(readOn: onLoop { $0.readOn() })
+      let feed = BodyFeed(readOn: onLoop { $0.bodyCaughtUp() })
       begin(head, route, hasEnded: false, feed: feed)
       return answer(route, call(head, captures, query, .lines(feed)))
     }
     state = .receiving(Incoming(head: head, admission: admission))
   }
 
-  private func received(_ bytes: ByteBuffer) {
+  func received(_ bytes: ByteBuffer) {
     switch state {
     case .receiving(var incoming):
       guard incoming.body.readableBytes + bytes.readableBytes <= limits.jsonBytes else { return refuse(tooLarge) }
@@ -73,12 +65,12 @@ extension Connection {
       state = .receiving(incoming)
     case .answering(let exchange):
       guard let feed = exchange.feed else { return }
-      if !feed.put(bytes) { holdsReads = true }
+      if !feed.put(bytes) { bodyIsBehind = true }
     case .idle, .lingering, .closed: break
     }
   }
 
-  private func receivedEnd() {
+  func receivedEnd() {
     switch state {
     case .receiving(let incoming):
       switch incoming.admission {
@@ -99,12 +91,10 @@ extension Connection {
   }
 
   /// The body's reader has caught up.
-  private func readOn() {
-    holdsReads = false
+  private func bodyCaughtUp() {
+    bodyIsBehind = false
     progressed()
-    guard readIsPending else { return }
-    readIsPending = false
-    context?.read()
+    readOn()
   }
 
   /// Whether, and by what, a request is answered, as far as its head tells.

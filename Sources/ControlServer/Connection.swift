@@ -4,8 +4,7 @@ import NIOCore
 import NIOHTTP1
 import Supervisor
 
-/// One client: reads its requests one after another, runs a task for each, and writes the replies in order. NIO's
-/// pipelining handler before it keeps a second request back until the first is answered.
+/// One client: reads its requests one after another, runs a task for each, and writes the replies in order.
 ///
 /// Everything here runs on the connection's event loop, the tasks included (`LoopExecutor`). The connection holds
 /// the task of its request and cancels it when the client goes; the task's last step takes itself out.
@@ -85,8 +84,12 @@ final class Connection: ChannelDuplexHandler {
   private var timerDue: NIODeadline?
   /// The reply's task, while the socket takes no more.
   private var writeWaiter: CheckedContinuation<Void, Never>?
-  /// Reading is held back while the body's reader is behind.
-  var holdsReads = false
+  /// The reader of the body that comes has more than it can take.
+  var bodyIsBehind = false
+  /// What the client has sent before its last request was answered, in order.
+  var early = CircularBuffer<Arrival>()
+  var isTakingEarly = false
+  /// The socket was to be read, and was left alone.
   var readIsPending = false
 
   init(
@@ -137,6 +140,7 @@ final class Connection: ChannelDuplexHandler {
       exchange.heartbeat?.cancel()
     }
     state = .closed
+    early.removeAll()
     timer?.cancel()
     timer = nil
     task?.cancel()
@@ -179,12 +183,14 @@ final class Connection: ChannelDuplexHandler {
   // MARK: The task
 
   /// Runs `work` as the request's task.
-  func run(_ work: @escaping @Sendable (Connection) async -> Void) {
+  func run(_ kind: Route.Kind, _ work: @escaping @Sendable (Connection) async -> Void) {
     guard let loop = context?.eventLoop else { return }
     let bound = NIOLoopBound(self, eventLoop: loop)
     taskNumber += 1
+    if kind == .short { connections.pace.requestBegan() }
     task = Task(executorPreference: executor) { [taskNumber] in
       await work(bound.value)
+      if kind == .short { bound.value.connections.pace.requestEnded() }
       bound.value.taskEnded(taskNumber)
     }
   }
@@ -208,7 +214,7 @@ final class Connection: ChannelDuplexHandler {
       if let headBegan { headBegan + limits.progress.timeAmount } else { lastProgress + limits.idle.timeAmount }
     case .receiving: lastProgress + limits.progress.timeAmount
     case .answering(let exchange):
-      exchange.hasEnded || holdsReads ? nil : lastProgress + limits.progress.timeAmount
+      exchange.hasEnded || bodyIsBehind ? nil : lastProgress + limits.progress.timeAmount
     case .lingering: lastProgress + limits.linger.timeAmount
     case .closed: nil
     }
@@ -243,7 +249,10 @@ final class Connection: ChannelDuplexHandler {
   // MARK: Writability
 
   func channelWritabilityChanged(context: ChannelHandlerContext) {
-    if context.channel.isWritable { wakeWriter() }
+    if context.channel.isWritable {
+      wakeWriter()
+      readOn()
+    }
     context.fireChannelWritabilityChanged()
   }
 
@@ -272,7 +281,7 @@ final class Connection: ChannelDuplexHandler {
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
     switch error {
-    case let error as HTTPParserError: malformed(error)
+    case let error as HTTPParserError: arrived(.fault(error))
     case is ByteToMessageDecoderError: break  // What follows a fault that has been answered.
     default:
       logger.debug("a connection failed: \(error)", metadata: ["pid": "\(peer.pid)"])

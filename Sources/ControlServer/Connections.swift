@@ -7,11 +7,17 @@ final class Connections {
   /// How many more than `limit` are let in, to be told why they are not served.
   private static let surplus = 64
 
+  /// Of the requests of all of them.
+  let pace: LoopPace
+
   private var open: [ObjectIdentifier: Connection] = [:]
   private var isQuiescing = false
   private var emptied: EventLoopPromise<Void>?
 
-  init(limit: Int) { self.limit = limit }
+  init(limit: Int, loop: any EventLoop) {
+    self.limit = limit
+    pace = LoopPace(loop)
+  }
 
   var count: Int { open.count }
 

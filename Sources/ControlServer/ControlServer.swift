@@ -48,7 +48,7 @@ package actor ControlServer {
     let executor = LoopExecutor(loop)
     do {
       let connections = try await loop.submit {
-        NIOLoopBound(Connections(limit: limits.connections), eventLoop: loop)
+        NIOLoopBound(Connections(limit: limits.connections, loop: loop), eventLoop: loop)
       }.get()
       let listener = try await ServerBootstrap(group: group)
         .childChannelOption(.allowRemoteHalfClosure, value: true)
@@ -83,7 +83,6 @@ package actor ControlServer {
     try pipeline.addHandlers([
       connection.encoder,
       ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: heads)),
-      HTTPServerPipelineHandler(),
       connection,
     ])
   }

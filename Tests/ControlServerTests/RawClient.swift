@@ -4,6 +4,8 @@ import Foundation
 final class RawClient: Sendable {
   private let descriptor: Int32
   private let queue = DispatchQueue(label: "raw client")
+  /// A client may send while it waits for an answer.
+  private let sending = DispatchQueue(label: "raw client, sending")
   /// What has been received and not been read. Used on `queue` only.
   private let buffer = Box<[UInt8]>([])
 
@@ -30,15 +32,17 @@ final class RawClient: Sendable {
 
   func close() { queue.async { [descriptor] in Glibc.close(descriptor) } }
 
-  private func work<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+  private func work<Value: Sendable>(
+    on queue: DispatchQueue? = nil, _ body: @escaping @Sendable () throws -> Value
+  ) async throws -> Value {
     try await withCheckedThrowingContinuation { continuation in
-      queue.async { continuation.resume(with: Result { try body() }) }
+      (queue ?? self.queue).async { continuation.resume(with: Result { try body() }) }
     }
   }
 
   /// Sends all of it. Throws where the server has closed.
   func send(_ bytes: [UInt8]) async throws {
-    try await work { [descriptor] in
+    try await work(on: sending) { [descriptor] in
       var rest = bytes[...]
       while !rest.isEmpty {
         let sent = rest.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
@@ -52,7 +56,9 @@ final class RawClient: Sendable {
   func send(_ text: String) async throws { try await send(Array(text.utf8)) }
 
   /// Says that nothing more will be sent.
-  func endOutput() async throws { try await work { [descriptor] in _ = shutdown(descriptor, Int32(SHUT_WR)) } }
+  func endOutput() async throws {
+    try await work(on: sending) { [descriptor] in _ = shutdown(descriptor, Int32(SHUT_WR)) }
+  }
 
   /// Receives more; false at the end of the stream.
   private static func receive(_ descriptor: Int32, _ buffer: Box<[UInt8]>) throws -> Bool {

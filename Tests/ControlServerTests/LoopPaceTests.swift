@@ -1,0 +1,71 @@
+import NIOCore
+import NIOEmbedded
+import Testing
+
+@testable import ControlServer
+
+@Suite("The loop's pace") struct LoopPaceTests {
+  /// A clock that goes on by a step each time that somebody looks at it.
+  private final class Clock {
+    var time = NIODeadline.uptimeNanoseconds(1_000_000_000)
+    var looks = 0
+
+    func now() -> NIODeadline {
+      looks += 1
+      time = time + .microseconds(10)
+      return time
+    }
+  }
+
+  private let loop = EmbeddedEventLoop()
+  private let clock = Clock()
+
+  private func pace(processors: Int = 2) -> LoopPace { LoopPace(loop, processors: processors, now: clock.now) }
+
+  @Test("It looks on for one request that is alone, after one that was answered soon, and no longer than a moment")
+  func closeRequests() {
+    let pace = pace()
+    pace.requestBegan()
+    #expect(!pace.isLooking, "of the first nothing is known")
+    pace.requestEnded()
+    pace.requestBegan()
+    #expect(pace.isLooking)
+    let before = clock.looks
+    loop.run()
+    #expect(!pace.isLooking && 25...30 ~= clock.looks - before, "300 µs, and the loop is at rest")
+    clock.time = clock.time + .milliseconds(1)
+    pace.requestEnded()
+    pace.requestBegan()
+    #expect(!pace.isLooking, "the last one took long")
+  }
+
+  @Test("It sleeps where several are under way, and once the answer is out")
+  func company() {
+    let pace = pace()
+    pace.requestBegan()
+    pace.requestEnded()
+    pace.requestBegan()
+    pace.requestBegan()
+    let before = clock.looks
+    loop.run()
+    #expect(!pace.isLooking && clock.looks == before)
+    pace.requestEnded()
+    pace.requestEnded()
+    pace.requestBegan()
+    #expect(pace.isLooking)
+    pace.requestEnded()
+    let after = clock.looks
+    loop.run()
+    #expect(!pace.isLooking && clock.looks == after)
+  }
+
+  @Test("On a single processor it sleeps at once")
+  func alone() {
+    let pace = pace(processors: 1)
+    for _ in 0..<3 {
+      pace.requestBegan()
+      #expect(!pace.isLooking)
+      pace.requestEnded()
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import ControlServer
+import Foundation
+import JobModel
+import Testing
+
+/// Requests that come before the last one is answered.
+@Suite("Pipelining") struct PipeliningTests {
+  /// The text of a request that is answered once a job of this length has ended.
+  private func slow(_ server: TestServer, _ seconds: String = "0.3") async throws -> String {
+    "GET /v1/jobs/\(try await server.enqueue("{\"command\":[\"sleep\",\"\(seconds)\"]}"))/wait HTTP/1.1\r\nHost: jobq\r\n\r\n"
+  }
+
+  @Test("Thousands that are refused at once, behind a slow one, are answered one by one")
+  func many() async throws {
+    try await TestServer.with { server in
+      let client = try RawClient(server.path)
+      try await client.send(try await slow(server))
+      try await client.send(String(repeating: "GET /nowhere HTTP/1.1\r\nHost: j\r\n\r\n", count: 3000))
+      #expect(try await client.reply().status == 200)
+      for _ in 0..<3000 { #expect(try await client.reply().status == 404) }
+      #expect(try await client.ask("GET", "/healthz").status == 200)
+      client.close()
+    }
+  }
+
+  @Test("A client that has said all of several requests gets all of their answers, and then the end")
+  func halfClosed() async throws {
+    try await TestServer.with { server in
+      let client = try RawClient(server.path)
+      let next = "GET /healthz HTTP/1.1\r\nHost: jobq\r\n\r\n"
+      try await client.send(try await slow(server) + next + next)
+      try await client.endOutput()
+      let replies = try await client.readToEnd()
+      #expect(replies.components(separatedBy: "HTTP/1.1 200").count == 4, "\(replies)")
+      client.close()
+    }
+  }
+
+  @Test("What is no HTTP, behind a request that is under way, is refused after that one's answer")
+  func garbage() async throws {
+    try await TestServer.with { server in
+      let client = try RawClient(server.path)
+      try await client.send(try await slow(server) + "BREW /pot HTTP/1.1\r\n\r\n")
+      #expect(try await client.reply().status == 200)
+      #expect(try await client.reply().status == 400)
+      #expect(try await client.readToEnd() == "")
+      client.close()
+    }
+  }
+
+  @Test("Who sends on and on without waiting for answers is read no further, and loses nothing")
+  func flood() async throws {
+    try await TestServer.with { server in
+      let client = try RawClient(server.path)
+      let body = "{\"command\":[\"true\"],\"name\":\"\(String(repeating: "x", count: 200))\"}"
+      let request = "POST /v1/jobs HTTP/1.1\r\nHost: j\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+      try await client.send(try await slow(server, "1"))
+      async let flood: Void = client.send(String(repeating: request, count: 4000))
+      #expect(try await client.reply().status == 200)
+      for _ in 0..<4000 { #expect(try await client.reply().status == 201) }
+      try await flood
+      client.close()
+    }
+  }
+
+  @Test("Who sends and never reads an answer is read no further, once its answers fill its socket")
+  func deaf() async throws {
+    try await TestServer.with { server in
+      let client = try RawClient(server.path, patience: 1)
+      let requests = String(repeating: "GET /healthz HTTP/1.1\r\nHost: jobq\r\n\r\n", count: 1000)
+      var sent = 0
+      while sent < 1000 {
+        do { try await client.send(requests) } catch { break }
+        sent += 1
+      }
+      #expect(sent < 100, "36 kB each")
+      let other = try RawClient(server.path)
+      #expect(try await other.ask("GET", "/healthz").status == 200)
+      other.close()
+      client.close()
+    }
+  }
+
+  @Test("A request of which half came before the last one was answered is waited for no longer than any other")
+  func half() async throws {
+    var limits = ServerLimits()
+    limits.progress = .milliseconds(300)
+    try await TestServer.with(limits: limits) { server in
+      let client = try RawClient(server.path)
+      try await client.send(try await slow(server))
+      // The loop has read that before it answers this twice.
+      let other = try RawClient(server.path)
+      for _ in 0..<2 { #expect(try await other.ask("GET", "/healthz").status == 200) }
+      other.close()
+      try await client.send("GET /healthz HTT")
+      #expect(try await client.reply().status == 200)
+      #expect(try await client.readToEnd() == "")
+      client.close()
+    }
+  }
+}
