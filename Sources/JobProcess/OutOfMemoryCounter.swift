@@ -34,9 +34,16 @@ final class OutOfMemoryCounter: Sendable {
     }
   }
 
+  /// Of the line `oom_kill N`. By bytes: the file has hundreds of lines, and is read before a job starts.
   static func count(in text: [UInt8]) -> Int? {
-    for line in String(decoding: text, as: UTF8.self).split(separator: "\n") where line.hasPrefix("oom_kill ") {
-      return Int(line.dropFirst("oom_kill ".count))
+    let key = Array("oom_kill ".utf8)
+    var start = 0
+    while start + key.count <= text.count {
+      let end = text[start...].firstIndex(of: UInt8(ascii: "\n")) ?? text.count
+      if text[start] == key[0], text[start..<end].starts(with: key) {
+        return Int(String(decoding: text[(start + key.count)..<end], as: UTF8.self))
+      }
+      start = end + 1
     }
     return nil
   }

@@ -1,5 +1,6 @@
 import CJobProcess
 import DequeModule
+import Dispatch
 import Glibc
 import Synchronization
 
@@ -11,14 +12,13 @@ final class WorkThreads: Sendable {
 
   private final class Line: Sendable {
     let work = Mutex(Deque<@Sendable () -> Void>())
-    /// One for each piece of work, and one for each thread at the end: a thread that wakes to an empty line ends.
-    let count: Descriptor
-
-    init() throws(Failure) { count = try System.eventCounter(Int(EFD_SEMAPHORE)) }
+    /// One for each piece of work, and one for each thread at the end: a thread that wakes to an empty line ends. (An
+    /// eventfd(2) would wake every thread for each piece.)
+    let count = DispatchSemaphore(value: 0)
 
     func run() {
       while true {
-        System.take(from: count)
+        count.wait()
         guard let next = work.withLock({ $0.popFirst() }) else { return }
         next()
       }
@@ -28,17 +28,17 @@ final class WorkThreads: Sendable {
   private let threads: Int
 
   init(_ threads: Int, name: String) throws(Failure) {
-    let line = try Line()
+    let line = Line()
     self.line = line
     self.threads = threads
     for _ in 0..<threads { try startThread(name) { line.run() } }
   }
 
-  deinit { System.add(UInt64(threads), to: line.count) }
+  deinit { for _ in 0..<threads { line.count.signal() } }
 
   func submit(_ work: @escaping @Sendable () -> Void) {
     line.work.withLock { $0.append(work) }
-    System.add(1, to: line.count)
+    line.count.signal()
   }
 
   /// Runs the work on one of the threads. Cancellation does not cut it short.

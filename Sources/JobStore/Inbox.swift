@@ -1,4 +1,4 @@
-import CLinux
+import Dispatch
 import Glibc
 import Synchronization
 
@@ -15,15 +15,8 @@ final class Inbox<Message: Sendable>: Sendable {
   private let state = Mutex(State())
   /// Whether there is something to take, or nothing ever will be: a hint, for whoever looks without the lock.
   private let isStirred = Atomic(false)
-  /// An eventfd(2) that counts rings: each lets one sleeper go on.
-  private let bell: Int32
-
-  init() throws(StoreError) {
-    bell = eventfd(0, Int32(EFD_CLOEXEC | EFD_SEMAPHORE))
-    guard bell >= 0 else { throw .system("eventfd", nil, errno) }
-  }
-
-  deinit { Glibc.close(bell) }
+  /// Counts rings: each lets one sleeper go on. (An eventfd(2) would wake them all for each.)
+  private let bell = DispatchSemaphore(value: 0)
 
   /// Hands a message in; false where the inbox is closed.
   func post(_ message: Message) -> Bool {
@@ -93,22 +86,17 @@ final class Inbox<Message: Sendable>: Sendable {
     }
   }
 
-  private func ring(_ times: Int) {
-    guard times > 0 else { return }
-    var count = UInt64(times)
-    while write(bell, &count, 8) < 0, errno == EINTR {}
-  }
+  private func ring(_ times: Int) { for _ in 0..<times { bell.signal() } }
 
   /// False where it was not rung for.
   private func sleep(within patience: Duration?) -> Bool {
     if let patience {
       let time = patience.components
-      let milliseconds = time.seconds * 1000 + time.attoseconds / 1_000_000_000_000_000
-      var bell = pollfd(fd: bell, events: Int16(POLLIN), revents: 0)
-      if poll(&bell, 1, Int32(clamping: milliseconds)) <= 0, goAway() { return false }
+      let end = DispatchTime.now() + .nanoseconds(Int(time.seconds * 1_000_000_000 + time.attoseconds / 1_000_000_000))
+      if bell.wait(timeout: end) == .success { return true }
+      if goAway() { return false }
     }
-    var ring: UInt64 = 0
-    while read(bell, &ring, 8) < 0, errno == EINTR {}
+    bell.wait()
     return true
   }
 

@@ -22,8 +22,8 @@ extension SQLiteJobStore {
     let signals = StoreSignals()
     // Before the writer's thread: what an earlier daemon left to tell ends jobs from its first moment on.
     signals.hooks.set(hooks)
-    let writes = try Inbox<WriteRequest>()
-    let reads = try Inbox<ReadRequest>()
+    let writes = Inbox<WriteRequest>()
+    let reads = Inbox<ReadRequest>()
     let readersEnded = Gate(count: readers)
     let writerEnded = Gate(count: 1)
     let opened: Result<Opened, StoreError> = await withCheckedContinuation { continuation in
