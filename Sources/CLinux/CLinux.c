@@ -22,8 +22,7 @@ static int forget_segments(struct dl_phdr_info *program, size_t size, void *cont
     uintptr_t first = start & ~(page - 1), end = (start + segment->p_memsz + page - 1) & ~(page - 1);
     madvise((void *)first, end - first, MADV_DONTNEED);
   }
-  // The first is the program itself.
-  return 1;
+  return 0;
 }
 
 void clinux_forget_code(void) { dl_iterate_phdr(forget_segments, NULL); }

@@ -16,7 +16,7 @@ extension JobTable {
       var row = old
       row.start(at: moment)
       try save(row, was: old, at: moment)
-      let token = Self.newToken()
+      let token = tokens.next()
       try statements[.insertLease].bind(row.id).bind(row.attempt).bind(run).bind(moment.wall).bind(moment.boot)
         .bind(terms.worker).bind(token).bind(end.wall).bind(end.boot).run()
       var job = try Job(row, reader.undecodedSpec(row, looking: ties()))
@@ -37,19 +37,6 @@ extension JobTable {
 
   /// Payloads of so many bytes are enough for one answer, however many jobs were asked for.
   private static let enough = 4 << 20
-
-  /// 128 random bits: nobody comes upon another's token by chance, or by trying.
-  private static func newToken() -> String {
-    let digits: StaticString = "0123456789abcdef"
-    let (high, low) = (UInt64.random(in: .min ... .max), UInt64.random(in: .min ... .max))
-    return String(unsafeUninitializedCapacity: 32) { text in
-      for place in 0..<32 {
-        let half = place < 16 ? high : low
-        text[place] = digits.utf8Start[Int(half >> UInt64(4 * (place & 15)) & 15)]
-      }
-      return 32
-    }
-  }
 
   /// The attempt's row goes, and its number is free: nobody has seen it.
   func giveBack(_ leases: [LeasedAttempt], at moment: Moment) throws {

@@ -19,6 +19,7 @@ final class JobTable {
   let hooks: WantedHooks
   /// Of the transaction so far, in order.
   var changes: [JobChange] = []
+  var tokens = LeaseTokens()
   /// How many of `changes` the queues' counts have.
   private var counted = 0
   var memory = WriterMemory()

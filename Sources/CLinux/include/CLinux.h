@@ -27,8 +27,9 @@ int clinux_identify(const char *path, struct clinux_identity *identity);
 /// A pipe, read end first, closed at exec (pipe2(2)); -1 and errno where that fails.
 int clinux_pipe(int *ends);
 
-/// Lets go of the program's own code and constants: what is used again is mapped again from the page cache. Only of
-/// segments that are never written, so that nothing is lost (madvise(2), MADV_DONTNEED of a mapped file).
+/// Lets go of the code and the constants of the program and its libraries: what is used again is mapped again from the
+/// page cache. Only of segments that are never written, so that nothing is lost (madvise(2), MADV_DONTNEED of a mapped
+/// file).
 void clinux_forget_code(void);
 
 /// Names the calling thread, for `ps -L`: at most 15 bytes. prctl(2) is variadic, which Swift cannot call.
