@@ -113,7 +113,11 @@ let package = Package(
     // With the C library in it too: half of what starting it costs is the search for symbols of shared libraries.
     .executableTarget(
       name: "jobq", dependencies: ["JobCommands"], swiftSettings: strict,
-      linkerSettings: [.unsafeFlags(["-static-executable"], .when(platforms: [.linux], configuration: .release))]),
+      linkerSettings: [
+        .unsafeFlags(
+          ["-static-executable", "-l_FoundationCollections", "-l_FoundationCShims"],
+          .when(platforms: [.linux], configuration: .release))
+      ]),
 
     .testTarget(
       name: "JobModelTests", dependencies: ["JobModel", "TimeZones"], exclude: ["schedule_oracle.py"],
