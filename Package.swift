@@ -119,13 +119,14 @@ let package = Package(
           .when(platforms: [.linux], configuration: .release))
       ]),
 
+    .target(name: "SeededRandom", path: "Tests/SeededRandom", swiftSettings: strict),
     .testTarget(
-      name: "JobModelTests", dependencies: ["JobModel", "TimeZones"], exclude: ["schedule_oracle.py"],
+      name: "JobModelTests", dependencies: ["JobModel", "SeededRandom", "TimeZones"], exclude: ["schedule_oracle.py"],
       swiftSettings: strict),
     // Counts the syncs that SQLite asks for.
     .target(name: "CSyncCount", path: "Tests/CSyncCount"),
     .testTarget(
-      name: "JobStoreTests", dependencies: ["CSyncCount", "JobModel", "JobStore", "SQLite"], swiftSettings: strict),
+      name: "JobStoreTests", dependencies: ["CSyncCount", "JobModel", "JobStore", "SQLite", "SeededRandom"], swiftSettings: strict),
     // Counts the allocations of a thread.
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
     .testTarget(
@@ -134,13 +135,13 @@ let package = Package(
     // A VFS between SQLite and the disk: power cuts and failing operations.
     .target(name: "CStorageShim", dependencies: ["CSQLite"], path: "Tests/CStorageShim"),
     .testTarget(
-      name: "StorageFaultTests", dependencies: ["CStorageShim", "JobModel", "JobStore"], swiftSettings: strict),
-    .testTarget(name: "JobProcessTests", dependencies: ["JobModel", "JobProcess"], swiftSettings: strict),
-    .testTarget(name: "SupervisorTests", dependencies: ["Supervisor"], swiftSettings: strict),
+      name: "StorageFaultTests", dependencies: ["CStorageShim", "JobModel", "JobStore", "SeededRandom"], swiftSettings: strict),
+    .testTarget(name: "JobProcessTests", dependencies: ["JobModel", "JobProcess", "SeededRandom"], swiftSettings: strict),
+    .testTarget(name: "SupervisorTests", dependencies: ["SeededRandom", "Supervisor"], swiftSettings: strict),
     .testTarget(
       name: "ControlServerTests",
       dependencies: [
-        "ControlServer", "JobModel", "JobProcess", "JobStore", "Supervisor",
+        "ControlServer", "JobModel", "JobProcess", "JobStore", "SeededRandom", "Supervisor",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOEmbedded", package: "swift-nio"),
@@ -151,15 +152,15 @@ let package = Package(
     .testTarget(
       name: "JobCommandsTests",
       dependencies: [
-        "ControlClient", "JobCommands", "JobModel",
+        "ControlClient", "JobCommands", "JobModel", "SeededRandom",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
-    .testTarget(name: "JobDaemonTests", dependencies: ["JobDaemon", "TimeZones"], swiftSettings: strict),
+    .testTarget(name: "JobDaemonTests", dependencies: ["JobDaemon", "SeededRandom", "TimeZones"], swiftSettings: strict),
     // The two programs as a user runs them, for real.
     .testTarget(
       name: "EndToEndTests",
-      dependencies: ["CLinux", "CrashPoints", "SQLite", "jobq", "jobqd", .product(name: "Yams", package: "Yams")],
+      dependencies: ["CLinux", "CrashPoints", "SQLite", "SeededRandom", "jobq", "jobqd", .product(name: "Yams", package: "Yams")],
       exclude: ["Crash/hang.py"], swiftSettings: strict),
   ]
 )

@@ -41,7 +41,7 @@ struct JobQ: ParsableCommand {
 
 /// The program `jobq`.
 package enum JobqProgram {
-  /// Does what the command line says, and ends the process with the exit code that CONTRACT.md gives for it.
+  /// Does what the command line says, and ends the process with the exit code that says how it went: see jobq(1).
   package static func main() -> Never { exit(run { try CommandWords.ofProcess() }) }
 
   /// The exit code; what went wrong has been said on standard error.

@@ -18,7 +18,7 @@ package protocol JSONReadable {
 @safe package struct JSONReader {
   /// Lives as long as the call of `value` that made the reader. `here`, `slice` and nothing else look into it.
   private let bytes: UnsafeBufferPointer<UInt8>
-  private var position = 0
+  var position = 0
   private var isPlain = true
   private var depth = 0
 
@@ -52,15 +52,15 @@ package protocol JSONReadable {
   // MARK: Bytes
 
   /// The byte at the position; 0, which stands nowhere in JSON, at the end.
-  private var here: UInt8 { unsafe position < bytes.count ? bytes[position] : 0 }
+  var here: UInt8 { unsafe position < bytes.count ? bytes[position] : 0 }
 
   /// What has been read since `start`.
-  private func slice(from start: Int) -> UnsafeBufferPointer<UInt8> {
+  func slice(from start: Int) -> UnsafeBufferPointer<UInt8> {
     unsafe UnsafeBufferPointer(rebasing: bytes[start..<position])
   }
 
   /// The next byte that is no white space.
-  private mutating func next() -> UInt8 {
+  mutating func next() -> UInt8 {
     while true {
       let byte = here
       guard byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else { return byte }
@@ -68,19 +68,19 @@ package protocol JSONReadable {
     }
   }
 
-  private mutating func take(_ byte: UInt8) -> Bool {
+  mutating func take(_ byte: UInt8) -> Bool {
     guard next() == byte else { return false }
     position += 1
     return true
   }
 
-  private mutating func expect(_ byte: UInt8) -> Bool {
+  mutating func expect(_ byte: UInt8) -> Bool {
     if take(byte) { return true }
     giveUp()
     return false
   }
 
-  private mutating func word(_ word: StaticString) {
+  mutating func word(_ word: StaticString) {
     for index in 0..<word.utf8CodeUnitCount {
       guard unsafe here == word.utf8Start[index] else { return giveUp() }
       position += 1
@@ -226,193 +226,6 @@ package protocol JSONReadable {
       case .double(let value): return Int64(exactly: value).map { .integer($0) } ?? .number(value)
       case nil: return nil
       }
-    }
-  }
-
-  // MARK: Numbers
-
-  private enum Number {
-    case integer(Int64)
-    /// Over `Int64.max`.
-    case unsigned(UInt64)
-    /// Written with a fraction or an exponent.
-    case double(Double)
-  }
-
-  /// A whole number, written as one.
-  package mutating func integer() -> Int64? {
-    if null() { return nil }
-    if case .integer(let value) = number() { return value }
-    giveUp()
-    return nil
-  }
-
-  package mutating func double() -> Double? {
-    if null() { return nil }
-    return switch number() {
-    case .integer(let value): Double(value)
-    case .unsigned(let value): Double(value)
-    case .double(let value): value
-    case nil: nil
-    }
-  }
-
-  /// Powers of ten that a Double holds exactly.
-  private static let powers: [Double] = (0...22).map { power in (0..<power).reduce(1.0) { value, _ in value * 10 } }
-
-  /// Gives up on what one multiplication or division of two exact Doubles does not round correctly (W. D. Clinger, "How
-  /// to Read Floating Point Numbers Accurately", section 2), and on minus zero.
-  private mutating func number() -> Number? {
-    let isNegative = take(UInt8(ascii: "-"))
-    var (digits, exponent, isWhole) = (UInt64(0), 0, true)
-    let beginsWithZero = here == UInt8(ascii: "0")
-    guard var found = mantissa(&digits), found == 1 || !beginsWithZero else {
-      giveUp()
-      return nil
-    }
-    if here == UInt8(ascii: ".") {
-      position += 1
-      isWhole = false
-      guard let fraction = mantissa(&digits) else {
-        giveUp()
-        return nil
-      }
-      found += fraction
-      exponent = -fraction
-    }
-    if here | 0x20 == UInt8(ascii: "e") {
-      position += 1
-      isWhole = false
-      let isSmall = here == UInt8(ascii: "-")
-      if isSmall || here == UInt8(ascii: "+") { position += 1 }
-      var power: UInt64 = 0
-      guard mantissa(&power) != nil, power < 100 else {
-        giveUp()
-        return nil
-      }
-      exponent += isSmall ? -Int(power) : Int(power)
-    }
-    if digits == 0, isNegative {
-      giveUp()
-      return nil
-    }
-    guard isWhole else { return scaled(digits, exponent, isNegative) }
-    if let value = Int64(exactly: digits) { return .integer(isNegative ? -value : value) }
-    if !isNegative { return .unsigned(digits) }
-    if digits == Int64.min.magnitude { return .integer(.min) }
-    giveUp()
-    return nil
-  }
-
-  /// Reads digits on to `number`, and says how many. Nil where there is none, or the number does not fit.
-  private mutating func mantissa(_ number: inout UInt64) -> Int? {
-    let start = position
-    while case let digit = here &- 0x30, digit < 10 {
-      let (product, overflows) = number.multipliedReportingOverflow(by: 10)
-      let (sum, carries) = product.addingReportingOverflow(UInt64(digit))
-      if overflows || carries { return nil }
-      number = sum
-      position += 1
-    }
-    return position > start ? position - start : nil
-  }
-
-  private mutating func scaled(_ digits: UInt64, _ exponent: Int, _ isNegative: Bool) -> Number? {
-    let exact = Double(sign: .plus, exponent: Double.significandBitCount + 1, significand: 1)
-    if digits < UInt64(exact), exponent.magnitude < Self.powers.count {
-      let power = Self.powers[Int(exponent.magnitude)]
-      let value = exponent < 0 ? Double(digits) / power : Double(digits) * power
-      // The decoder takes whole numbers from there on by another way.
-      if value < exact { return .double(isNegative ? -value : value) }
-    }
-    giveUp()
-    return nil
-  }
-
-  // MARK: Strings
-
-  /// A string; nil where none is next.
-  package mutating func text() -> String? {
-    guard expect(UInt8(ascii: "\"")) else { return nil }
-    let start = position
-    while true {
-      switch here {
-      case UInt8(ascii: "\""):
-        let text = unsafe Self.string(slice(from: start).span)
-        position += 1
-        return given(text)
-      case UInt8(ascii: "\\"): return escapedText(from: start)
-      case 0..<0x20: return given(nil)
-      default: position += 1
-      }
-    }
-  }
-
-  /// Nil where the bytes are no UTF-8. `String(validating:)` says the same, and looks generic types up each time.
-  private static func string(_ utf8: Span<UInt8>) -> String? {
-    do { return String(copying: try UTF8Span(validating: utf8)) } catch { return nil }
-  }
-
-  /// The string that began at `start` and has its first escape here.
-  private mutating func escapedText(from start: Int) -> String? {
-    var text = unsafe Array(slice(from: start))
-    while true {
-      let byte = here
-      position += 1
-      switch byte {
-      case UInt8(ascii: "\""): return given(Self.string(text.span))
-      case UInt8(ascii: "\\"):
-        guard let scalar = escape() else { return given(nil) }
-        text += UTF8.encode(scalar)!
-      case 0..<0x20: return given(nil)
-      default: text.append(byte)
-      }
-    }
-  }
-
-  /// What follows a backslash. Nil where it is no escape, or half a pair of surrogates.
-  private mutating func escape() -> Unicode.Scalar? {
-    let byte = here
-    position += 1
-    switch byte {
-    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): return Unicode.Scalar(byte)
-    case UInt8(ascii: "b"): return "\u{8}"
-    case UInt8(ascii: "f"): return "\u{C}"
-    case UInt8(ascii: "n"): return "\n"
-    case UInt8(ascii: "r"): return "\r"
-    case UInt8(ascii: "t"): return "\t"
-    case UInt8(ascii: "u"):
-      guard let unit = unit() else { return nil }
-      guard UTF16.isLeadSurrogate(unit) else { return Unicode.Scalar(unit) }
-      guard here == UInt8(ascii: "\\") else { return nil }
-      position += 1
-      guard here == UInt8(ascii: "u") else { return nil }
-      position += 1
-      guard let trail = self.unit(), UTF16.isTrailSurrogate(trail) else { return nil }
-      return Unicode.Scalar(0x10000 + (UInt32(unit) - 0xD800) << 10 + (UInt32(trail) - 0xDC00))
-    default: return nil
-    }
-  }
-
-  private mutating func unit() -> UInt16? {
-    var unit: UInt16 = 0
-    for _ in 0..<4 {
-      guard let digit = here.hexDigit else { return nil }
-      unit = unit << 4 | UInt16(digit)
-      position += 1
-    }
-    return unit
-  }
-}
-
-extension UInt8 {
-  /// The value of this ASCII character as a hexadecimal digit.
-  package var hexDigit: UInt8? {
-    switch self {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): self - UInt8(ascii: "0")
-    case UInt8(ascii: "a")...UInt8(ascii: "f"): self - UInt8(ascii: "a") + 10
-    case UInt8(ascii: "A")...UInt8(ascii: "F"): self - UInt8(ascii: "A") + 10
-    default: nil
     }
   }
 }

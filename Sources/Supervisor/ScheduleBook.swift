@@ -33,6 +33,11 @@ package struct ScheduleBook: Sendable {
     entries[schedule.name] = Entry(schedule: schedule, zone: zone)
   }
 
+  /// Whether a schedule of this zone goes by other rules than these.
+  package func goesByOther(_ zone: TimeZoneRules) -> Bool {
+    entries.values.contains { $0.schedule.definition.timezone == zone.name && $0.zone != zone }
+  }
+
   /// The rules of a zone as they are now; due times that are known already stay as they are.
   package mutating func adopt(_ zone: TimeZoneRules) {
     for (name, entry) in entries where entry.schedule.definition.timezone == zone.name { entries[name]?.zone = zone }

@@ -124,13 +124,15 @@ extension Supervisor {
     return zone
   }
 
-  /// All schedules of this zone follow its new rules.
+  /// All schedules of this zone follow its new rules, once: those that were due together have each come upon them.
   private func adopt(_ zone: TimeZoneRules) async throws(StoreError) {
-    logger.notice("the rules of a time zone have changed", metadata: ["timezone": "\(zone.name)"])
-    schedules.adopt(zone)
-    for schedule in try await store.findDueTimes(by: [zone.name: zone], at: time.now()) {
-      schedules.put(schedule, zone: zone)
+    guard schedules.goesByOther(zone) else { return }
+    let found = try await store.findDueTimes(by: [zone.name: zone], at: time.now())
+    if schedules.goesByOther(zone) {
+      logger.notice("the rules of a time zone have changed", metadata: ["timezone": "\(zone.name)"])
     }
+    schedules.adopt(zone)
+    for schedule in found { schedules.put(schedule, zone: zone) }
   }
 
   private func tell(_ report: ScheduleReport) {

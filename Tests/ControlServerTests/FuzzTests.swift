@@ -1,5 +1,6 @@
 import ControlServer
 import Foundation
+import SeededRandom
 import Testing
 
 /// Requests that no sane client makes, by the thousand. `CASES=` says how many, `SEED=` plays a run again.

@@ -1,4 +1,5 @@
 import JobModel
+import SeededRandom
 
 /// Random values of what the daemon answers: every field filled and nil.
 extension SplitMix {

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import SeededRandom
 import Testing
 
 @Suite("Outside workers, with the real programs")
@@ -40,14 +41,15 @@ struct LeaseTests {
   func vanishingWorkers() async throws {
     try await TestDaemon.run { daemon in
       let count = 300
-      var random = Seeded()
+      let seed = testSeed()
+      var random = SplitMix(seed: seed)
       let lines = String(repeating: #"{"payload":1,"queue":"q"}"# + "\n", count: count)
       _ = try await daemon.post("/v1/jobs", lines, type: "application/x-ndjson")
       let ledger = Ledger()
       try await withThrowingTaskGroup(of: Void.self) { group in
         for _ in 0..<16 {
-          let seed = random.next()
-          group.addTask { try await Self.work(daemon, ledger, Seeded(state: seed), until: count) }
+          let worker = SplitMix(seed: random.next())
+          group.addTask { try await Self.work(daemon, ledger, worker, until: count) }
         }
         for _ in 0..<4 {
           try await Task.sleep(for: .milliseconds(400))
@@ -56,14 +58,14 @@ struct LeaseTests {
         try await group.waitForAll()
       }
       let accepted = await ledger.accepted
-      #expect(accepted.count == count && accepted.values.allSatisfy { $0 == 1 }, "seed \(random.seed)")
+      #expect(accepted.count == count && accepted.values.allSatisfy { $0 == 1 }, "seed \(seed)")
       let status = try #require(try await daemon.status()["counts"] as? [String: Int])
-      #expect(status["succeeded"] == count && status["running"] == 0 && status["queued"] == 0, "seed \(random.seed)")
+      #expect(status["succeeded"] == count && status["running"] == 0 && status["queued"] == 0, "seed \(seed)")
     }
   }
 
   /// Leases, and completes, or vanishes without a word, or is late; until all are done.
-  private static func work(_ daemon: TestDaemon, _ ledger: Ledger, _ random: Seeded, until count: Int) async throws {
+  private static func work(_ daemon: TestDaemon, _ ledger: Ledger, _ random: SplitMix, until count: Int) async throws {
     var random = random
     let deadline = ContinuousClock.now + .seconds(120)
     while await ledger.accepted.count < count {
@@ -219,22 +221,6 @@ struct LeaseTests {
 private actor Ledger {
   private(set) var accepted: [Int: Int] = [:]
   func accept(_ id: Int) { accepted[id, default: 0] += 1 }
-}
-
-/// Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators".
-private struct Seeded: RandomNumberGenerator {
-  let seed: UInt64
-  private var state: UInt64
-
-  init(state: UInt64 = .random(in: .min ... .max)) { (seed, self.state) = (state, state) }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
 }
 
 extension TestDaemon {

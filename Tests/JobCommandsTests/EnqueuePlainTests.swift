@@ -1,5 +1,6 @@
 import ArgumentParser
 import JobModel
+import SeededRandom
 import Testing
 
 @testable import JobCommands
@@ -46,8 +47,8 @@ struct EnqueuePlainTests {
 
   @Test("is as ArgumentParser's wherever it takes a line, and takes every line without a mistake")
   func sameMeaning() throws {
-    let seed = UInt64.random(in: 0 ... .max)
-    var random = SeededGenerator(seed: seed)
+    let seed = testSeed()
+    var random = SplitMix(seed: seed)
     var flags: [String] = []
     var options: [(words: [String], values: [String])] = []
     for argument in try HelpDump.arguments(of: "enqueue") where argument.kind != "positional" {

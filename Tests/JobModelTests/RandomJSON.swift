@@ -1,17 +1,12 @@
 import JobModel
+import SeededRandom
 
-/// Random texts for the tests of JSON. Steele, Lea, Flood: "Fast splittable pseudorandom number generators".
+/// Random texts for the tests of JSON.
 struct RandomJSON: RandomNumberGenerator {
-  private var state: UInt64
-  init(seed: UInt64) { state = seed }
+  private var numbers: SplitMix
+  init(seed: UInt64) { numbers = SplitMix(seed: seed) }
 
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
+  mutating func next() -> UInt64 { numbers.next() }
 
   private mutating func below(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &self) }
   private mutating func pick(_ texts: [String]) -> String { texts.randomElement(using: &self) ?? "" }

@@ -1,4 +1,5 @@
 import JobModel
+import SeededRandom
 import Testing
 
 @Suite("What is done about due times that have come")
@@ -108,8 +109,8 @@ struct SchedulePlanTests {
 
   @Test("the newest due times are those that a look at each in turn gives")
   func dueTimes() throws {
-    let seed = UInt64.random(in: 0...UInt64.max)
-    var random = Seeded(state: seed)
+    let seed = testSeed()
+    var random = SplitMix(seed: seed)
     let zone = try #require(TestZone.rules(footer: "CET-1CEST,M3.5.0,M10.5.0/3"))
     for text in ["*/7 * * * *", "30 2 * * *", "0 0 1 * *", "@every 13m", "0 */5 * * sun", "59 23 31 12 *"] {
       let schedule = Schedule(try CronExpression(text), zone: zone, anchor: Self.start)
@@ -161,8 +162,8 @@ struct SchedulePlanTests {
 
   @Test("through random restarts and clocks that jump, each due time gets one fact, in order, and none is left out")
   func randomTimes() throws {
-    let seed = UInt64.random(in: 0...UInt64.max)
-    var random = Seeded(state: seed)
+    let seed = testSeed()
+    var random = SplitMix(seed: seed)
     let zone = try #require(TestZone.rules(footer: "CET-1CEST,M3.5.0,M10.5.0/3"))
     var looks = 0
     for round in 0..<300 {
@@ -232,17 +233,4 @@ struct SchedulePlanTests {
 
 private func == (left: (words: [String], plan: SchedulePlan), right: ([String], cancels: Bool)) -> Bool {
   left.words == right.0 && left.plan.cancelsPrevious == right.cancels
-}
-
-/// SplitMix64: the same numbers for the same seed.
-private struct Seeded: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
 }

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Glibc
 import JobModel
+import SeededRandom
 import Synchronization
 import Testing
 
@@ -151,20 +152,7 @@ final class Stage: Sendable {
 
 /// Reads a seed from the environment or draws one, and says it, so that a failure can be had again.
 func seeded(_ name: String) -> SplitMix {
-  let seed = getenv("JOBQ_TEST_SEED").flatMap { UInt64(String(cString: $0)) } ?? UInt64.random(in: 0...UInt64.max)
+  let seed = testSeed()
   print("\(name): JOBQ_TEST_SEED=\(seed)")
-  return SplitMix(state: seed)
-}
-
-/// Sebastiano Vigna's splitmix64.
-struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
+  return SplitMix(seed: seed)
 }

@@ -1,5 +1,6 @@
 import JobModel
 import JobStore
+import SeededRandom
 import Testing
 
 /// Two stores with the same jobs: what a bulk verb does to one, the verb itself does to the other, job by job.
@@ -7,8 +8,8 @@ import Testing
   @Test(
     "in thousands of random steps a bulk verb does what the verb would do to each of its jobs", arguments: Engine.all)
   func twins(_ engine: Engine) async throws {
-    let seed = UInt64.random(in: 0..<1 << 32)
-    var random = Twin(seed: seed)
+    let seed = testSeed()
+    var random = SplitMix(seed: seed)
     try await engine.withStore { bulk in
       try await engine.withStore { single in
         var ids: [JobID] = []
@@ -70,19 +71,5 @@ import Testing
         #expect(try await bulk.jobs(filter) == single.jobs(filter), "seed \(seed)")
       }
     }
-  }
-}
-
-/// SplitMix64: the same numbers for the same seed.
-private struct Twin: RandomNumberGenerator {
-  private var state: UInt64
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
   }
 }

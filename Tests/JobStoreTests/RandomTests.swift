@@ -1,20 +1,21 @@
 import FoundationEssentials
 import JobModel
 import JobStore
+import SeededRandom
 import Testing
 
 /// Random orders of everything that can be asked, held against a model that keeps plain values and recounts
-/// everything. JOBQ_RANDOM_SEED plays a run again that failed, JOBQ_RANDOM_ROUNDS makes it longer.
+/// everything. JOBQ_TEST_SEED plays a run again that failed, JOBQ_RANDOM_ROUNDS makes it longer.
 @Suite struct RandomTests {
   @Test(
     "in thousands of random orders the store does what a plain model says: states, counts, order, dependents",
     arguments: Engine.all)
   func orders(_ engine: Engine) async throws {
     let environment = ProcessInfo.processInfo.environment
-    let seed = environment["JOBQ_RANDOM_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0..<1 << 48)
+    let seed = testSeed()
     let rounds = environment["JOBQ_RANDOM_ROUNDS"].flatMap { Int($0) } ?? 100
     print("RandomTests: seed \(seed)")
-    var random = SplitMix(seed)
+    var random = SplitMix(seed: seed)
     for round in 0..<rounds {
       try await withDirectory { directory in
         var play = Play(store: try await engine.open(directory, "boot 1"), random: random)
@@ -36,21 +37,6 @@ import Testing
         random = play.random
       }
     }
-  }
-}
-
-/// A generator that starts where it is told (Steele, Lea, Flood: "Fast splittable pseudorandom number
-/// generators", 2014).
-struct SplitMix: RandomNumberGenerator {
-  private var state: UInt64
-  init(_ seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
   }
 }
 

@@ -1,6 +1,7 @@
 import Glibc
 import JobModel
 import SQLite
+import SeededRandom
 import Testing
 
 @testable import JobStore
@@ -138,8 +139,8 @@ import Testing
 
   @Test("random graphs end the same whatever the size of a step", arguments: [1, 2, 3, 1000])
   func random(_ mostTold: Int) async throws {
-    let seed = UInt64.random(in: 0..<1 << 32)
-    var random = SeededNumbers(seed: seed)
+    let seed = testSeed()
+    var random = SplitMix(seed: seed)
     for _ in 0..<12 {
       try await withStore(mostTold: mostTold) { store, directory in
         let count = 40
@@ -179,8 +180,8 @@ import Testing
     "a random forest in which every failed job is retried with its dependents succeeds in the end",
     arguments: [1, 2, 1000])
   func forests(_ mostTold: Int) async throws {
-    let seed = UInt64.random(in: 0..<1 << 32)
-    var random = SeededNumbers(seed: seed)
+    let seed = testSeed()
+    var random = SplitMix(seed: seed)
     for _ in 0..<12 {
       try await withStore(mostTold: mostTold) { store, directory in
         let edges: [[(Int, DependencyKind)]] = (0..<40).map { place in
@@ -296,19 +297,5 @@ import Testing
       for _ in 0..<3 { try await store.probe() }
       #expect(size() <= 3 * 1024 * 4096)
     }
-  }
-}
-
-/// SplitMix64: the same numbers for the same seed.
-private struct SeededNumbers: RandomNumberGenerator {
-  private var state: UInt64
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
   }
 }

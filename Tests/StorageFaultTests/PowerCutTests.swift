@@ -1,6 +1,7 @@
 import CStorageShim
 import Foundation
 import JobStore
+import SeededRandom
 import Testing
 
 /// Everything in this target shares one shim, which watches one directory at a time.
@@ -27,9 +28,9 @@ extension StorageTests {
     }
 
     private func tryCuts(count: Int, logSyncs: DiskImage.LogSyncs) async throws -> [String] {
-      let seed = UInt64.random(in: 0...UInt64.max)
+      let seed = testSeed()
       print("power cuts: seed \(seed), \(count) images")
-      var random = SplitMix(state: seed)
+      var random = SplitMix(seed: seed)
       return try await withScratch { directory in
         #expect(shim_register() == 0)
         shim_watch(directory)
@@ -70,18 +71,5 @@ extension StorageTests {
         return faults
       }
     }
-  }
-}
-
-/// A small generator with a seed, so that a failure can be played again.
-struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
   }
 }

@@ -1,6 +1,7 @@
 import CStorageShim
 import JobModel
 import JobStore
+import SeededRandom
 import Synchronization
 import Testing
 
@@ -57,9 +58,9 @@ extension StorageTests {
     }
 
     private func tryCuts(count: Int, logSyncs: DiskImage.LogSyncs) async throws -> [String] {
-      let seed = UInt64.random(in: 0...UInt64.max)
+      let seed = testSeed()
       print("power cuts of schedules: seed \(seed), \(count) images")
-      var random = SplitMix(state: seed)
+      var random = SplitMix(seed: seed)
       return try await withScratch { directory in
         #expect(shim_register() == 0)
         shim_watch(directory)

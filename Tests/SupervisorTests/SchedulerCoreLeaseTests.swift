@@ -1,5 +1,6 @@
 import JobModel
 import JobStore
+import SeededRandom
 import Testing
 
 @testable import Supervisor
@@ -223,7 +224,7 @@ struct SchedulerCoreLeaseRandomTests {
     var faults: [String] = []
 
     init(seed: UInt64) {
-      random = SplitMix(state: seed)
+      random = SplitMix(seed: seed)
       var limit = QueueLimits()
       if Bool.random(using: &random) { limit.concurrency = Int.random(in: 1...3, using: &random) }
       if Bool.random(using: &random) {

@@ -1,5 +1,6 @@
 import JobModel
 import JobStore
+import SeededRandom
 import Testing
 
 @testable import Supervisor
@@ -186,7 +187,7 @@ struct SchedulerCoreRandomTests {
     var faults: [String] = []
 
     init(seed: UInt64) {
-      random = SplitMix(state: seed)
+      random = SplitMix(seed: seed)
       workers = Int.random(in: 1...4, using: &random)
       core = SchedulerCore(workers: workers)
       setLimits()
@@ -375,20 +376,6 @@ struct SchedulerCoreRandomTests {
       let gap = clock - last.clock
       return Double(gap) >= least ? nil : "\(queue) started \(gap) ms after, at \(rate)"
     }
-  }
-}
-
-/// A small generator with a seed, so that a failure can be played again. (Steele, Lea, Flood: "Fast Splittable
-/// Pseudorandom Number Generators".)
-struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
   }
 }
 

@@ -1,6 +1,7 @@
 import CrashPoints
 import Foundation
 import Glibc
+import SeededRandom
 import Testing
 
 /// The crash laboratory: a real daemon under sixteen clients is killed again and again, at moments that are drawn and

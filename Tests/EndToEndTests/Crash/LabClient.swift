@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import SeededRandom
 import Synchronization
 
 /// One of the clients that load the daemon: it asks for one thing after the other, and remembers what it was promised.
@@ -186,7 +187,7 @@ final class LabLoad: Sendable {
     let (isOver, socket) = (Flag(), place.socket)
     self.isOver = isOver
     clients = (0..<count).map { number in
-      let seed = SplitMix(state: random.next())
+      let seed = SplitMix(seed: random.next())
       return Task {
         try await withCheckedThrowingContinuation { continuation in
           Thread.detachNewThread {

@@ -3,6 +3,7 @@ import CrashPoints
 import Dispatch
 import Foundation
 import Glibc
+import SeededRandom
 
 /// A directory in which daemons are started to be killed, one after the other, on the same state.
 struct LabDaemon: Sendable {
@@ -96,27 +97,11 @@ enum LabSettings {
 
   /// From `JOBQ_TEST_SEED`, or drawn; said, so that a failure can be had again.
   static func seed(_ name: String) -> SplitMix {
-    let given = ProcessInfo.processInfo.environment["JOBQ_TEST_SEED"].flatMap { UInt64($0) }
-    let seed = given ?? UInt64.random(in: 0...UInt64.max)
+    let seed = testSeed()
     say("\(name): JOBQ_TEST_SEED=\(seed)")
-    return SplitMix(state: seed)
+    return SplitMix(seed: seed)
   }
 
   /// At once: a run that is cut short must have said its seed.
   static func say(_ line: String) { FileHandle.standardError.write(Data((line + "\n").utf8)) }
-}
-
-/// Sebastiano Vigna's splitmix64.
-struct SplitMix: RandomNumberGenerator, Sendable {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-
-  mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &self) < percent }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import SeededRandom
 import Testing
 
 /// Many short jobs, with deaths of the daemon, cancels, holds and timeouts among them: nothing grows that should not.
