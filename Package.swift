@@ -126,7 +126,8 @@ let package = Package(
     // Counts the syncs that SQLite asks for.
     .target(name: "CSyncCount", path: "Tests/CSyncCount"),
     .testTarget(
-      name: "JobStoreTests", dependencies: ["CSyncCount", "JobModel", "JobStore", "SQLite", "SeededRandom"], swiftSettings: strict),
+      name: "JobStoreTests", dependencies: ["CSyncCount", "JobModel", "JobStore", "SQLite", "SeededRandom"],
+      swiftSettings: strict),
     // Counts the allocations of a thread.
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
     .testTarget(
@@ -135,8 +136,10 @@ let package = Package(
     // A VFS between SQLite and the disk: power cuts and failing operations.
     .target(name: "CStorageShim", dependencies: ["CSQLite"], path: "Tests/CStorageShim"),
     .testTarget(
-      name: "StorageFaultTests", dependencies: ["CStorageShim", "JobModel", "JobStore", "SeededRandom"], swiftSettings: strict),
-    .testTarget(name: "JobProcessTests", dependencies: ["JobModel", "JobProcess", "SeededRandom"], swiftSettings: strict),
+      name: "StorageFaultTests", dependencies: ["CStorageShim", "JobModel", "JobStore", "SeededRandom"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "JobProcessTests", dependencies: ["JobModel", "JobProcess", "SeededRandom"], swiftSettings: strict),
     .testTarget(name: "SupervisorTests", dependencies: ["SeededRandom", "Supervisor"], swiftSettings: strict),
     .testTarget(
       name: "ControlServerTests",
@@ -156,11 +159,14 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
-    .testTarget(name: "JobDaemonTests", dependencies: ["JobDaemon", "SeededRandom", "TimeZones"], swiftSettings: strict),
+    .testTarget(
+      name: "JobDaemonTests", dependencies: ["JobDaemon", "SeededRandom", "TimeZones"], swiftSettings: strict),
     // The two programs as a user runs them, for real.
     .testTarget(
       name: "EndToEndTests",
-      dependencies: ["CLinux", "CrashPoints", "SQLite", "SeededRandom", "jobq", "jobqd", .product(name: "Yams", package: "Yams")],
+      dependencies: [
+        "CLinux", "CrashPoints", "SQLite", "SeededRandom", "jobq", "jobqd", .product(name: "Yams", package: "Yams"),
+      ],
       exclude: ["Crash/hang.py"], swiftSettings: strict),
   ]
 )

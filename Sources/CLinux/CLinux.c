@@ -1,12 +1,14 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <link.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 int clinux_memory_file(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
@@ -29,7 +31,14 @@ void clinux_forget_code(void) { dl_iterate_phdr(forget_segments, NULL); }
 
 int clinux_identify(const char *path, struct clinux_identity *identity) {
   struct statx status;
-  if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_INO, &status) != 0) return -1;
+  if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_INO, &status) != 0) {
+    // A filter of system calls that does not know statx(2) refuses it with an error of its own.
+    struct stat known;
+    if (errno == ENOENT || errno == ENOTDIR || lstat(path, &known) != 0) return -1;
+    identity->device = (uint64_t)major(known.st_dev) << 32 | minor(known.st_dev);
+    identity->inode = known.st_ino;
+    return 0;
+  }
   identity->device = (uint64_t)status.stx_dev_major << 32 | status.stx_dev_minor;
   identity->inode = status.stx_ino;
   return 0;

@@ -15,7 +15,8 @@ extension Connection {
 
   /// Runs the route in the request's task.
   func answer(_ route: Route, _ call: Call) {
-    run(route.kind) { connection in
+    let comesWhole = if case .answering(let exchange) = state { exchange.feed == nil } else { false }
+    run(isPaced: route.kind == .short && comesWhole) { connection in
       let reply: Reply
       do throws(Problem) { reply = try await route.answer(call) } catch { reply = .problem(error) }
       await connection.comeBack()
@@ -89,11 +90,11 @@ extension Connection {
     bodyIsBehind = false
     progressed()
     // A stream's head may have gone out before the client, or the server, ended what it said then.
-    if isPersistent, !inputEnded, !isQuiescing {
+    if isPersistent, !hasSaidAll, !isQuiescing {
       state = .idle
       context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
       takeEarly()
-    } else if exchange.hasEnded || inputEnded {
+    } else if exchange.hasEnded || hasSaidAll {
       state = .lingering
       early.removeAll()
       let bound = context.loopBound
@@ -146,7 +147,7 @@ extension Connection {
   /// Whether the connection goes on after this reply (RFC 9112 section 9.3), and what its head says of that.
   private func persistence(_ exchange: Exchange, mayGoOn: Bool = true) -> (goesOn: Bool, word: String?) {
     let goesOn =
-      mayGoOn && exchange.keepsAlive && exchange.hasEnded && !inputEnded && !isQuiescing && !isSurplus
+      mayGoOn && exchange.keepsAlive && exchange.hasEnded && !hasSaidAll && !isQuiescing && !isSurplus
     return (goesOn, goesOn ? (exchange.version.isOld ? "keep-alive" : nil) : "close")
   }
 

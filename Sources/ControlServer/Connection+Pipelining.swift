@@ -4,8 +4,8 @@ import NIOHTTP1
 /// Requests that come before the last one is answered (RFC 9112 section 9.3.2): kept, and begun in their order.
 ///
 /// NIO has a handler for this. It stops and starts the socket's reading for each request, two system calls, and passes
-/// every part on through itself: a tenth of all that a small request costs the loop. Here the socket is only held back while
-/// something is kept.
+/// every part on through itself: a tenth of all that a small request costs the loop. Here the socket is held back only where
+/// it must be: see `holdsReads`.
 extension Connection {
   /// What has come too early.
   enum Arrival {
@@ -25,15 +25,22 @@ extension Connection {
   func arrived(_ arrival: Arrival) {
     // A client that has said all may be told so at once, where no request of its is behind.
     if case .inputClosed = arrival, early.isEmpty { return take(arrival) }
-    if isAnswering { early.append(arrival) } else { take(arrival) }
+    if isAnswering || !early.isEmpty { early.append(arrival) } else { take(arrival) }
   }
 
-  /// The last request has been answered: what came meanwhile comes now.
+  /// Whether the client will say nothing beyond the request that is being answered.
+  var hasSaidAll: Bool {
+    if inputEnded { return true }
+    if case .inputClosed? = early.first { return true } else { return false }
+  }
+
+  /// The last request has been answered, or the client reads again: what came meanwhile comes now, as long as it takes
+  /// the answers.
   func takeEarly() {
     // Each may be answered at once, by a refusal, and bring us here again.
     guard !isTakingEarly else { return }
     isTakingEarly = true
-    while !isAnswering, let arrival = early.popFirst() { take(arrival) }
+    while !isAnswering, context?.channel.isWritable == true, let arrival = early.popFirst() { take(arrival) }
     isTakingEarly = false
     readOn()
   }
@@ -66,6 +73,7 @@ extension Connection {
   func readOn() {
     guard readIsPending, !holdsReads else { return }
     readIsPending = false
+    progressed()
     context?.read()
   }
 }

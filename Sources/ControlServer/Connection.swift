@@ -183,14 +183,15 @@ final class Connection: ChannelDuplexHandler {
   // MARK: The task
 
   /// Runs `work` as the request's task.
-  func run(_ kind: Route.Kind, _ work: @escaping @Sendable (Connection) async -> Void) {
+  /// - Parameter isPaced: whether the loop may stay awake for its answer; see `LoopPace`.
+  func run(isPaced: Bool, _ work: @escaping @Sendable (Connection) async -> Void) {
     guard let loop = context?.eventLoop else { return }
     let bound = NIOLoopBound(self, eventLoop: loop)
     taskNumber += 1
-    if kind == .short { connections.pace.requestBegan() }
+    if isPaced { connections.pace.requestBegan(by: ObjectIdentifier(self)) }
     task = Task(executorPreference: executor) { [taskNumber] in
       await work(bound.value)
-      if kind == .short { bound.value.connections.pace.requestEnded() }
+      if isPaced { bound.value.connections.pace.requestEnded() }
       bound.value.taskEnded(taskNumber)
     }
   }
@@ -212,9 +213,10 @@ final class Connection: ChannelDuplexHandler {
     switch state {
     case .idle:
       if let headBegan { headBegan + limits.progress.timeAmount } else { lastProgress + limits.idle.timeAmount }
-    case .receiving: lastProgress + limits.progress.timeAmount
+    // What is held back here is not late.
+    case .receiving: readIsPending ? nil : lastProgress + limits.progress.timeAmount
     case .answering(let exchange):
-      exchange.hasEnded || bodyIsBehind ? nil : lastProgress + limits.progress.timeAmount
+      exchange.hasEnded || bodyIsBehind || readIsPending ? nil : lastProgress + limits.progress.timeAmount
     case .lingering: lastProgress + limits.linger.timeAmount
     case .closed: nil
     }
@@ -251,7 +253,7 @@ final class Connection: ChannelDuplexHandler {
   func channelWritabilityChanged(context: ChannelHandlerContext) {
     if context.channel.isWritable {
       wakeWriter()
-      readOn()
+      takeEarly()
     }
     context.fireChannelWritabilityChanged()
   }

@@ -5,8 +5,9 @@ import NIOCore
 /// halted meanwhile, takes longer than to look a few times whether the answer is there: where the last one came soon, the
 /// loop looks on for a moment before it sleeps, and lets everyone else run who can. See decision 0014 for what was measured.
 ///
-/// Only for a request that is alone: those that are under way together share a wake-up as they share a commit, and need the
-/// processor themselves. Used on its loop only.
+/// Only for a request that is alone, of a connection that asked last time too: those that are under way together share a
+/// wake-up as they share a commit. Meanwhile the loop reads no socket: another client that comes just then waits for a
+/// moment, once, since the next request is of another connection than the last. Used on its loop only.
 final class LoopPace {
   static let longest = TimeAmount.microseconds(300)
 
@@ -18,6 +19,8 @@ final class LoopPace {
   private var isClose = false
   private var began: NIODeadline
   private(set) var isLooking = false
+  /// Whose the last request was.
+  private var last: ObjectIdentifier?
 
   init(
     _ loop: any EventLoop, processors: Int = sysconf(Int32(_SC_NPROCESSORS_ONLN)),
@@ -29,12 +32,14 @@ final class LoopPace {
     began = now()
   }
 
-  /// A short request is under way.
-  func requestBegan() {
+  /// A short request is under way, and has come whole.
+  func requestBegan(by connection: ObjectIdentifier) {
     underWay += 1
+    let isTheSame = last == connection
+    last = connection
     guard underWay == 1 else { return }
     began = now()
-    guard isClose, !isLooking else { return }
+    guard isClose, isTheSame, !isLooking else { return }
     isLooking = true
     lookOn()
   }
@@ -50,7 +55,7 @@ final class LoopPace {
       return
     }
     sched_yield()
-    // Around the loop: it looks at its sockets, and at what other threads have handed it, without waiting for either.
+    // Behind what other threads have handed the loop meanwhile.
     let bound = NIOLoopBound(self, eventLoop: loop)
     loop.execute { bound.value.lookOn() }
   }

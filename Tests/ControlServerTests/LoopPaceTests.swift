@@ -19,39 +19,41 @@ import Testing
 
   private let loop = EmbeddedEventLoop()
   private let clock = Clock()
+  private let client = ObjectIdentifier(Clock.self)
+  private let other = ObjectIdentifier(EmbeddedEventLoop.self)
 
   private func pace(processors: Int = 2) -> LoopPace { LoopPace(loop, processors: processors, now: clock.now) }
 
   @Test("It looks on for one request that is alone, after one that was answered soon, and no longer than a moment")
   func closeRequests() {
     let pace = pace()
-    pace.requestBegan()
+    pace.requestBegan(by: client)
     #expect(!pace.isLooking, "of the first nothing is known")
     pace.requestEnded()
-    pace.requestBegan()
+    pace.requestBegan(by: client)
     #expect(pace.isLooking)
     let before = clock.looks
     loop.run()
     #expect(!pace.isLooking && 25...30 ~= clock.looks - before, "300 µs, and the loop is at rest")
     clock.time = clock.time + .milliseconds(1)
     pace.requestEnded()
-    pace.requestBegan()
+    pace.requestBegan(by: client)
     #expect(!pace.isLooking, "the last one took long")
   }
 
   @Test("It sleeps where several are under way, and once the answer is out")
   func company() {
     let pace = pace()
-    pace.requestBegan()
+    pace.requestBegan(by: client)
     pace.requestEnded()
-    pace.requestBegan()
-    pace.requestBegan()
+    pace.requestBegan(by: client)
+    pace.requestBegan(by: client)
     let before = clock.looks
     loop.run()
     #expect(!pace.isLooking && clock.looks == before)
     pace.requestEnded()
     pace.requestEnded()
-    pace.requestBegan()
+    pace.requestBegan(by: client)
     #expect(pace.isLooking)
     pace.requestEnded()
     let after = clock.looks
@@ -59,11 +61,23 @@ import Testing
     #expect(!pace.isLooking && clock.looks == after)
   }
 
+  @Test("It sleeps where another client asks than the last time")
+  func others() {
+    let pace = pace()
+    for asks in [client, other, client, other] {
+      pace.requestBegan(by: asks)
+      #expect(!pace.isLooking)
+      pace.requestEnded()
+    }
+    pace.requestBegan(by: other)
+    #expect(pace.isLooking)
+  }
+
   @Test("On a single processor it sleeps at once")
   func alone() {
     let pace = pace(processors: 1)
     for _ in 0..<3 {
-      pace.requestBegan()
+      pace.requestBegan(by: client)
       #expect(!pace.isLooking)
       pace.requestEnded()
     }

@@ -81,6 +81,31 @@ import Testing
     }
   }
 
+  @Test(
+    "What was asked early is answered no faster than the answers are read, and none is cut off by the end of what is asked"
+  )
+  func largeAnswers() async throws {
+    try await TestServer.with { server in
+      let name = String(repeating: "x", count: 200)
+      for _ in 0..<3 {
+        let lines = String(repeating: "{\"command\":[\"true\"],\"hold\":true,\"name\":\"\(name)\"}\n", count: 400)
+        let reply = try await server.ask(
+          "POST", "/v1/jobs", body: lines, headers: ["Content-Type": "application/x-ndjson"])
+        #expect(reply.status == 201 || reply.status == 200)
+      }
+      let client = try RawClient(server.path)
+      let request = "GET /v1/jobs?limit=1000 HTTP/1.1\r\nHost: jobq\r\n\r\n"
+      try await client.send(String(repeating: request, count: 10))
+      try await client.endOutput()
+      for _ in 0..<10 {
+        let reply = try await client.reply()
+        #expect(reply.status == 200 && reply.body.utf8.count > 500_000)
+      }
+      #expect(try await client.readToEnd() == "")
+      client.close()
+    }
+  }
+
   @Test("A request of which half came before the last one was answered is waited for no longer than any other")
   func half() async throws {
     var limits = ServerLimits()

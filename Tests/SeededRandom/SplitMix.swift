@@ -20,5 +20,7 @@ package struct SplitMix: RandomNumberGenerator, Sendable {
 
 /// The seed of a test: `JOBQ_TEST_SEED`, which a failed run has printed, or one that is drawn.
 package func testSeed() -> UInt64 {
-  ProcessInfo.processInfo.environment["JOBQ_TEST_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0..<1 << 48)
+  guard let given = ProcessInfo.processInfo.environment["JOBQ_TEST_SEED"] else { return .random(in: 0..<1 << 48) }
+  guard let seed = UInt64(given) else { fatalError("JOBQ_TEST_SEED is no number: \(given)") }
+  return seed
 }
