@@ -95,14 +95,20 @@ extension Connection {
       context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
       takeEarly()
     } else if exchange.hasEnded || hasSaidAll {
-      state = .lingering
-      early.removeAll()
-      let bound = context.loopBound
-      context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in bound.value.close(promise: nil) }
+      closeOnceSent()
     } else {
       linger()
     }
     arm()
+  }
+
+  /// Ends the reply, where one is under way, and the connection once everything has gone out that was written.
+  func closeOnceSent() {
+    guard let context else { return }
+    state = .lingering
+    early.removeAll()
+    let bound = context.loopBound
+    context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in bound.value.close(promise: nil) }
   }
 
   /// Ends our side, and drops what the client still sends: it would be reset, and might never read the reply, were

@@ -30,6 +30,8 @@ extension Connection {
   func receivedAll() {
     inputEnded = true
     switch state {
+    // It has not read its last answer.
+    case .idle where isBehind, .lingering where isBehind, .receiving where isBehind: closeOnceSent()
     case .idle, .lingering, .receiving: close()
     case .answering(let exchange): if !exchange.hasEnded { exchange.feed?.finish(complete: false) }
     case .closed: break
@@ -85,7 +87,7 @@ extension Connection {
       exchange.hasEnded = true
       state = .answering(exchange)
       exchange.feed?.finish(complete: true)
-    case .lingering: close()
+    case .lingering: if !isBehind { close() }
     case .idle, .closed: break
     }
   }

@@ -154,7 +154,7 @@ final class Connection: ChannelDuplexHandler {
   func quiesce() {
     isQuiescing = true
     switch state {
-    case .idle where isBehind, .lingering where isBehind: finishSending()
+    case .idle where isBehind, .receiving where isBehind, .lingering where isBehind: finishSending()
     case .idle, .receiving, .lingering: close()
     case .answering(let exchange):
       if exchange.kind == .long {
@@ -267,7 +267,7 @@ final class Connection: ChannelDuplexHandler {
   }
 
   /// Whether the client has yet to take what was written.
-  private var isBehind: Bool {
+  var isBehind: Bool {
     let unsent = try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)
     return (unsent ?? 0) > 0
   }

@@ -88,7 +88,7 @@ extension JobTable {
       return SettledLease(verdict: LeaseVerdict(id: id, state: row.state, expiresAt: end.wall), due: end.boot)
     }
     // The job's own end comes before what follows from it for others.
-    changes[told].isReported = true
+    noteReported(told)
     return SettledLease(verdict: LeaseVerdict(id: id, state: state), ended: row.attempt)
   }
 

@@ -18,7 +18,7 @@ final class JobTable {
   let bootID: String
   let hooks: WantedHooks
   /// Of the transaction so far, in order.
-  var changes: [JobChange] = []
+  private(set) var changes: [JobChange] = []
   var tokens = LeaseTokens()
   /// How many of `changes` the queues' counts have.
   private var counted = 0
@@ -87,6 +87,9 @@ final class JobTable {
     try statements[.insertLabel].bind(id).bind(key).bind(value).run()
     memory.ties?.labels = true
   }
+
+  /// Whoever asks for this change tells the scheduler of it too.
+  func noteReported(_ change: Int) { changes[change].isReported = true }
 
   /// - Parameter outcome: of the attempt that this change ended.
   func save(_ row: JobRow, was old: JobRow, outcome: Outcome? = nil, at moment: Moment) throws {

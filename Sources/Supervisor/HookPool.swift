@@ -234,6 +234,15 @@ actor HookPool {
   }
 }
 
+/// Whether this daemon has ever had hooks: without, no end of a job is a reason to look for what is to be delivered. Once
+/// there it stays: an end that is being committed as the last hook goes may still have left something.
+private final class HookInterest: Sendable {
+  private let noted = Atomic(false)
+
+  var isThere: Bool { noted.load(ordering: .acquiring) }
+  func note() { noted.store(true, ordering: .releasing) }
+}
+
 extension HookDelivery {
   fileprivate var metadata: Logger.Metadata {
     ["job": "\(job)", "queue": "\(end.queue)", "outcome": "\(end.outcome.rawValue)"]
@@ -254,13 +263,4 @@ extension RunAs {
     plan.kind = .hook
     return plan
   }
-}
-
-/// Whether this daemon has ever had hooks: without, no end of a job is a reason to look for what is to be delivered. Once
-/// there it stays: an end that is being committed as the last hook goes may still have left something.
-private final class HookInterest: Sendable {
-  private let noted = Atomic(false)
-
-  var isThere: Bool { noted.load(ordering: .acquiring) }
-  func note() { noted.store(true, ordering: .releasing) }
 }

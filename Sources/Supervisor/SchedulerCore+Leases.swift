@@ -35,8 +35,11 @@ extension SchedulerCore {
     case ended(JobID, attempt: Int)
     /// A lease ends at this time by CLOCK_BOOTTIME.
     case due(Int64)
-    /// What is out at the start.
+    /// What is out, as the store has it: at the start, or after a look whose answer was lost.
     case found([HeldLease])
+    /// The store is being asked for what is out; until `read` what ends is remembered, since the answer may still have it.
+    case reading
+    case read
     /// The answer to `Action.expire`.
     case expired(ExpiryReport)
     case expireFailed
@@ -68,6 +71,10 @@ extension SchedulerCore {
     case .due(let time): arm(leaseEnding: time, &actions)
     case .found(let leases):
       for lease in leases where leasesEnded[Attempt(id: lease.id, number: lease.attempt)] == nil { add(lease) }
+      forgetEndedLeases()
+    case .reading: leaseReads += 1
+    case .read:
+      leaseReads -= 1
       forgetEndedLeases()
     case .expired(let report):
       for lease in report.expired { endLease(lease.id, lease.attempt) }
@@ -110,6 +117,7 @@ extension SchedulerCore {
   private mutating func endLease(_ id: JobID, _ attempt: Int) {
     guard let ended = running[id], ended.isLeased, ended.attempt == attempt else { return }
     running[id] = nil
+    if leaseReads > 0 { leasesEnded[Attempt(id: id, number: attempt)] = desk.looks }
     makeRoom(in: ended.queue)
   }
 
@@ -126,16 +134,16 @@ extension SchedulerCore {
     guard change.from == .running, change.to != .running else { return }
     if running[change.id]?.attempt == change.attempt {
       endLease(change.id, change.attempt)
-    } else if desk.oldestLook != nil || isRecovering {
-      // While it recovers, what is out may have been read before, and be told here after.
+    } else if desk.oldestLook != nil || isRecovering || leaseReads > 0 {
+      // What is out may have been read before, and be told here after.
       leasesEnded[Attempt(id: change.id, number: change.attempt)] = desk.looks
       makeRoom(in: change.queue)
     }
   }
 
-  /// Those that no look under way can have granted.
+  /// Those that no look under way can have granted, and no read have found.
   private mutating func forgetEndedLeases() {
-    guard !leasesEnded.isEmpty else { return }
+    guard !leasesEnded.isEmpty, leaseReads == 0 else { return }
     guard let oldest = desk.oldestLook else { return leasesEnded.removeAll() }
     leasesEnded = leasesEnded.filter { $0.value >= oldest }
   }

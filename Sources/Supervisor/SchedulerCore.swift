@@ -106,8 +106,10 @@ package struct SchedulerCore: Sendable {
   private var cancelsDuringClaim: Set<JobID> = []
   var desk = LeaseDesk()
   var expiring = Question.idle
-  /// Leases that ended while a look is under way that may have granted them, with the number of the latest such look.
+  /// Leases that ended while a look is under way that may have granted them, or a read that may find them, with the number of the latest such look.
   var leasesEnded: [Attempt: UInt64] = [:]
+  /// How often the store is being asked for what is out.
+  var leaseReads = 0
 
   /// - Parameter isRecovering: hold everything back until `.recovered`.
   package init(workers: Int, queueLimits: [String: QueueLimits] = [:], isRecovering: Bool = false) {

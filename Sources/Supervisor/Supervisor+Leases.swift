@@ -108,9 +108,11 @@ extension Supervisor {
   /// What the store granted to a look whose answer was lost is asked for: it is held by nobody, and must expire.
   private func findLostLeases() {
     chore { supervisor in
-      guard let held = try? await supervisor.store.leases() else { return }
-      await supervisor.apply(.lease(.found(held)))
-      await supervisor.apply(.loosened)
+      await supervisor.apply(.lease(.reading))
+      let held = try? await supervisor.store.leases()
+      if let held { await supervisor.apply(.lease(.found(held))) }
+      await supervisor.apply(.lease(.read))
+      if held != nil { await supervisor.apply(.loosened) }
     }
   }
 

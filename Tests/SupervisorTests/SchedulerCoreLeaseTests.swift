@@ -29,6 +29,20 @@ struct SchedulerCoreLeaseTests {
     #expect(core.ask(1).looks == [.look(ticket: 1, 1)])
   }
 
+  @Test("a lease that ends while what is out is asked for, after a look that failed, takes no place")
+  func endsWhileAskedFor() {
+    var core = SchedulerCore(workers: 1, queueLimits: ["q": QueueLimits(concurrency: 1)])
+    _ = core.ask(1)
+    _ = core.looked(1, [6])
+    #expect(core.running.keys.contains(JobID(6)))
+    _ = core.handle(.lease(.reading))
+    _ = core.handle(.lease(.ended(JobID(6), attempt: 1)))
+    _ = core.handle(.lease(.found([HeldLease(id: JobID(6), attempt: 1, queue: "q")])))
+    _ = core.handle(.lease(.read))
+    #expect(core.running.isEmpty && core.leasesEnded.isEmpty)
+    #expect(core.ask(2).looks == [.look(ticket: 2, 1)])
+  }
+
   @Test("a job that comes while the store is being looked at is looked for again, not waited for")
   func news() {
     var core = SchedulerCore(workers: 1)
