@@ -3,8 +3,9 @@ import JobModel
 import JobProcess
 import JobStore
 import Logging
-import Supervisor
 import Synchronization
+
+@testable import Supervisor
 
 /// Clocks that stand still until a test moves them. Both alarms go off as `TimeSource` promises: once their clock has
 /// reached them, and whenever the wall clock is set.
@@ -65,6 +66,7 @@ struct ClockHouse {
   let store: SQLiteJobStore
   let time: JumpingTime
   let service: JobService
+  let hub: ChangeHub
 
   static func with(
     _ directory: String, bootID: String, at start: Moment, _ body: (ClockHouse) async throws -> Void
@@ -81,7 +83,8 @@ struct ClockHouse {
       configuration: SupervisorConfiguration(workers: 4, shutdownGrace: .milliseconds(200)),
       runAs: RunAs(user: "root", home: "/", shell: "/bin/sh", socket: directory + "/none.sock"), epoch: "test",
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, random: { 0 })
-    let house = ClockHouse(store: store, time: time, service: JobService(supervisor: supervisor, pid: 1))
+    let house = ClockHouse(
+      store: store, time: time, service: JobService(supervisor: supervisor, pid: 1), hub: supervisor.hub)
     try await supervisor.recover()
     async let running: Void = supervisor.run()
     var failure: (any Error)?
@@ -106,10 +109,11 @@ struct ClockHouse {
     return try await service.job(id, viewer: 0).state
   }
 
-  /// Returns once a job that runs waits for its next attempt. It looks, at rest between looks: a loop that yields
-  /// would keep one of two threads from whoever is waited for.
+  /// Returns once a job that runs waits for its next attempt.
   func isScheduled(_ id: JobID) async throws {
-    while try await service.job(id, viewer: 0).state != .scheduled { try await Task.sleep(for: .milliseconds(2)) }
+    try await hub.watching(id) { watch in
+      while try await service.job(id, viewer: 0).state != .scheduled { await watch.next() }
+    }
   }
 
   func end(of id: JobID) async throws -> Job { try await service.wait(id, timeout: .seconds(30), viewer: 0) }
