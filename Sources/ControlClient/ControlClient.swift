@@ -109,8 +109,10 @@ package final class ControlClient {
   package static func decode<Value: Decodable>(_ body: [UInt8], as _: Value.Type = Value.self) throws(ClientError)
     -> Value
   {
+    let decoder = JSONDecoder()
+    decoder.userInfo[JSONDocument.key] = JSONDocument(body)
     do {
-      return try JSONDecoder().decode(Value.self, from: Data(body))
+      return try decoder.decode(Value.self, from: Data(body))
     } catch {
       throw ClientError(
         .badReply,

@@ -73,7 +73,7 @@ extension Connection {
   func readOn() {
     guard readIsPending, !holdsReads else { return }
     readIsPending = false
-    progressed()
+    restartTime()
     context?.read()
   }
 }

@@ -208,6 +208,12 @@ final class Connection: ChannelDuplexHandler {
   /// Something moved.
   func progressed() { lastProgress = .now() }
 
+  /// What was waited for was not the client's next request: that has all of its time from now on.
+  func restartTime() {
+    progressed()
+    if headBegan != nil { headBegan = lastProgress }
+  }
+
   /// When the connection has stood still for too long; nil while an answer is awaited.
   private var deadline: NIODeadline? {
     switch state {
@@ -239,8 +245,9 @@ final class Connection: ChannelDuplexHandler {
     guard let deadline, deadline <= .now() else { return arm() }
     switch state {
     case .idle where isBehind, .lingering where isBehind:
-      // It has its reply still to read, in its own time: in a pager, say.
-      progressed()
+      // It has its reply still to read, in its own time: in a pager, say. A deadline that stayed in the past would
+      // keep the loop from its sockets.
+      restartTime()
       arm()
     case .idle, .lingering, .closed: close()
     case .receiving, .answering:

@@ -4,8 +4,6 @@ import NIOCore
 
 /// Reads request bodies, and says in a person's words why one is refused.
 enum JSONBody {
-  private static let decoder = JSONDecoder()
-
   /// - Throws: `malformed` where the bytes are no JSON, `invalidValue` with the field where they are but do not fit.
   static func decode<Value: Decodable & JSONReadable>(
     _: Value.Type = Value.self, from body: Span<UInt8>
@@ -16,27 +14,31 @@ enum JSONBody {
   }
 
   static func decodeAny<Value: Decodable>(_: Value.Type = Value.self, from body: Span<UInt8>) throws(Problem) -> Value {
-    let data = body.withUnsafeBufferPointer { Data(buffer: $0) }
-    do {
-      return try decoder.decode(Value.self, from: data)
+    let bytes = body.withUnsafeBufferPointer { Array($0) }
+    // A fault anywhere makes the whole text malformed, even where a value before it would be refused too.
+    let number: JSONSyntax.Misfit?
+    do throws(JSONSyntax.Fault) {
+      number = try JSONSyntax.misfit(in: bytes)
     } catch {
-      throw problem(error, in: data)
+      throw Problem(.malformed, "the body is no JSON: line \(error.line), column \(error.column): \(error.message)")
+    }
+    if let number, !number.isFinite { throw refused(number.path, "the number is out of range") }
+    let decoder = JSONDecoder()
+    decoder.userInfo[JSONDocument.key] = JSONDocument(bytes)
+    do {
+      return try decoder.decode(Value.self, from: Data(bytes))
+    } catch {
+      throw problem(error, number)
     }
   }
 
-  static func problem(_ error: any Error, in data: Data) -> Problem {
+  /// - Parameter number: the first one with a fraction where whole numbers are meant. The decoder refuses such a one
+  ///   without saying which.
+  private static func problem(_ error: any Error, _ number: JSONSyntax.Misfit?) -> Problem {
     if let unknown = error as? UnknownField {
       return Problem(.invalidValue, unknown.description, field: unknown.name)
     }
     if let invalid = error as? InvalidValue { return Problem(invalid) }
-    // A fault anywhere makes the whole text malformed, even where a value before it was refused already.
-    let numbers: [JSONSyntax.Number]
-    do throws(JSONSyntax.Fault) {
-      numbers = try JSONSyntax.numbers(in: data)
-    } catch {
-      return Problem(
-        .malformed, "the body is no JSON: line \(error.line), column \(error.column): \(error.message)")
-    }
     switch error {
     case DecodingError.typeMismatch(let type, let context), DecodingError.valueNotFound(let type, let context):
       return refused(context.codingPath, "\(expectation(type)) is expected")
@@ -45,21 +47,9 @@ enum JSONBody {
     case DecodingError.dataCorrupted(let context) where !context.codingPath.isEmpty:
       return refused(context.codingPath, words(context.debugDescription))
     default:
-      return numberProblem(numbers)
+      if let number { return refused(number.path, "a whole number is expected") }
+      return Problem(.malformed, "the body holds a value that cannot be read")
     }
-  }
-
-  /// The decoder refuses a number without saying which: one that is too large for any type, or, first come, one with
-  /// a fraction where whole numbers are meant, which is everywhere but in spans of time and in a payload.
-  private static func numberProblem(_ numbers: [JSONSyntax.Number]) -> Problem {
-    for number in numbers where number.path.first != "payload" && !number.path.starts(with: ["job", "payload"]) {
-      guard let value = Double(number.literal), value.isFinite else {
-        return refused(number.path, "the number is out of range")
-      }
-      let isSpan = number.path.last?.hasSuffix("_seconds") == true || number.path.last == "jitter"
-      if !isSpan, Int64(exactly: value) == nil { return refused(number.path, "a whole number is expected") }
-    }
-    return Problem(.malformed, "the body holds a value that cannot be read")
   }
 
   private static func refused(_ path: [any CodingKey], _ message: String) -> Problem {

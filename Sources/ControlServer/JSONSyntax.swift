@@ -1,8 +1,7 @@
 import JobModel
 
 /// Reads a JSON text (RFC 8259) for what is wrong with it. The decoder of FoundationEssentials says that a text is
-/// no JSON, and that a number does not fit, but not where; this says where. It runs only once the decoder has
-/// refused.
+/// no JSON, and that a number does not fit, but not where; this says where. It runs only on what is not plain.
 struct JSONSyntax {
   struct Fault: Error, Hashable {
     /// From 1.
@@ -12,29 +11,30 @@ struct JSONSyntax {
     var message: String
   }
 
-  /// A number and where it stands: `after[2]`.
-  struct Number: Hashable {
+  /// A number that fits no field, and where it stands: `after[2]`.
+  struct Misfit: Hashable {
     var path: [String]
-    var literal: String
+    /// False: it is out of the range of a Double. True: it has a fraction where whole numbers are meant, which is
+    /// everywhere but in spans of time and in a payload.
+    var isFinite: Bool
   }
-
-  /// As deep as FoundationEssentials goes.
-  static let deepest = 512
 
   private let bytes: [UInt8]
   private var position = 0
   private var depth = 0
   private var path: [String] = []
-  private var numbers: [Number] = []
+  /// Only this one is kept: a path is long where the text is deep.
+  private var misfit: Misfit?
 
-  /// All numbers of the text, in order. Throws the first fault.
-  static func numbers(in bytes: some Sequence<UInt8>) throws(Fault) -> [Number] {
-    var syntax = JSONSyntax(bytes: Array(bytes))
+  /// The first number that is out of range; where there is none, the first that has a fraction and may not. Throws the
+  /// first fault.
+  static func misfit(in bytes: [UInt8]) throws(Fault) -> Misfit? {
+    var syntax = JSONSyntax(bytes: bytes)
     syntax.skipSpace()
     try syntax.value()
     syntax.skipSpace()
     guard syntax.position == syntax.bytes.count else { throw syntax.fault("something follows the end of the value") }
-    return syntax.numbers
+    return syntax.misfit
   }
 
   private init(bytes: [UInt8]) { self.bytes = bytes }
@@ -110,7 +110,9 @@ struct JSONSyntax {
 
   private mutating func enter() throws(Fault) {
     depth += 1
-    guard depth <= Self.deepest else { throw fault("values are nested deeper than \(Self.deepest)") }
+    guard depth <= JSONReader.deepest else {
+      throw fault("values are nested deeper than \(JSONReader.deepest)")
+    }
     position += 1
   }
 
@@ -143,7 +145,19 @@ struct JSONSyntax {
       if !take(UInt8(ascii: "+")) { _ = take(UInt8(ascii: "-")) }
       try digits()
     }
-    numbers.append(Number(path: path, literal: String(decoding: bytes[start..<position], as: UTF8.self)))
+    judge(String(decoding: bytes[start..<position], as: UTF8.self))
+  }
+
+  private mutating func judge(_ literal: String) {
+    if misfit?.isFinite == false { return }
+    guard let value = Double(literal), value.isFinite else {
+      misfit = Misfit(path: path, isFinite: false)
+      return
+    }
+    guard misfit == nil, Int64(exactly: value) == nil else { return }
+    let isSpan = path.last?.hasSuffix("_seconds") == true || path.last == "jitter"
+    let isOfWorkers = path.first == "payload" || path.starts(with: ["job", "payload"])
+    if !isSpan, !isOfWorkers { misfit = Misfit(path: path, isFinite: true) }
   }
 
   private mutating func string() throws(Fault) -> String {

@@ -13,8 +13,11 @@ package protocol JSONReadable {
 /// Reads JSON (RFC 8259) straight through, without a tree and without copies but for the strings that it gives.
 ///
 /// It reads what is plain, and gives up on anything else: a fault, a key that is not known or comes twice, a value of
-/// another type, a number that is not exact. It does not say why. Once it has given up it stands at the end, every
-/// question is answered by nil, and every loop ends.
+/// another type. It does not say why. Once it has given up it stands at the end, every question is answered by nil,
+/// and every loop ends.
+///
+/// A value of any kind (`value`) is plain whatever is in it, as long as it is JSON and its numbers are in the range of a
+/// Double: the time that a document takes must not be in its writer's hands, and the general decoder's is.
 @safe package struct JSONReader {
   /// Lives as long as the call of `value` that made the reader. `here`, `slice` and nothing else look into it.
   private let bytes: UnsafeBufferPointer<UInt8>
@@ -22,8 +25,9 @@ package protocol JSONReadable {
   private var isPlain = true
   private var depth = 0
 
-  /// As deep as values may be nested in each other and still be plain.
-  private static let deepest = 64
+  /// As deep as values may be nested in each other and still be plain: what a reply wraps around a payload must leave it
+  /// readable to decoders that go to 512, as the general one does.
+  package static let deepest = 500
 
   /// The value that all of `text` is; nil where it is not plain.
   static func value<Value: JSONReadable>(_: Value.Type = Value.self, in text: Span<UInt8>) -> Value? {
@@ -193,17 +197,17 @@ package protocol JSONReadable {
     object { json in json.text() }
   }
 
-  /// An object of what `value` reads, which gives up where that is nil.
+  /// An object of what `value` reads, which gives up where that is nil. Of members with one name the first counts, as the
+  /// decoder has it.
   private mutating func object<Value>(_ value: (inout JSONReader) -> Value?) -> [String: Value]? {
     if null() { return nil }
     var (values, object) = ([String: Value](), Progress())
     while goesOn(&object, UInt8(ascii: "{"), UInt8(ascii: "}")) {
-      guard let name = text(), expect(UInt8(ascii: ":")), let value = value(&self),
-        values.updateValue(value, forKey: name) == nil
-      else {
+      guard let name = text(), expect(UInt8(ascii: ":")), let value = value(&self) else {
         giveUp()
         return nil
       }
+      if let first = values.updateValue(value, forKey: name) { values[name] = first }
     }
     return values
   }
@@ -222,8 +226,10 @@ package protocol JSONReadable {
       switch number() {
       case .integer(let value): return .integer(value)
       case .unsigned(let value): return .unsigned(value)
-      // As the decoder has it: 1.0 and 1e2 are whole.
-      case .double(let value): return Int64(exactly: value).map { .integer($0) } ?? .number(value)
+      // 1.0 and 1e2 are whole. From 2^53 on a Double is whole because it has been rounded.
+      case .double(let value):
+        let whole = value.magnitude < 0x1p53 ? Int64(exactly: value) : nil
+        return whole.map { .integer($0) } ?? .number(value)
       case nil: return nil
       }
     }

@@ -10,6 +10,10 @@ package enum JSONValue: Hashable, Sendable, Codable {
   case object([String: JSONValue])
 
   package init(from decoder: any Decoder) throws {
+    if let value = (decoder.userInfo[JSONDocument.key] as? JSONDocument)?.value(at: decoder.codingPath) {
+      self = value
+      return
+    }
     let container = try decoder.singleValueContainer()
     if container.decodeNil() {
       self = .null

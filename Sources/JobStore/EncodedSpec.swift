@@ -56,24 +56,22 @@ enum DependencyKind: String, Sendable, SQLiteValue {
 /// Any JSON as text.
 enum JSONText {
   static func text(_ value: JSONValue) throws(StoreError) -> String {
+    try text(value, "a value")
+  }
+
+  private static func text(_ value: some JSONWritable, _ what: @autoclosure () -> String) throws(StoreError) -> String {
     var json = JSONBuilder()
     value.write(to: &json)
     // JSON has no infinity, and nothing that came as JSON holds one.
     if let number = json.unwritable {
-      throw StoreError(.storage(.failed), "a value cannot be written as JSON: it holds the number \(number)")
+      throw StoreError(.storage(.failed), "\(what()) cannot be written as JSON: it holds the number \(number)")
     }
     return String(decoding: json.bytes, as: UTF8.self)
   }
 
-  /// A job as the API shows it, on one line, its fields sorted by name.
+  /// A job as the API shows it, on one line.
   static func line(_ job: Job) throws(StoreError) -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    do {
-      return String(decoding: try encoder.encode(job), as: UTF8.self)
-    } catch {
-      throw StoreError(.storage(.failed), "job \(job.id) cannot be written as JSON: \(error)")
-    }
+    try text(job, "job \(job.id)")
   }
 
   static func value(_ text: String) throws(SQLiteError) -> JSONValue {

@@ -59,6 +59,10 @@ extension ScheduleRun {
 extension JobRequest {
   /// Reads what `template()` wrote.
   fileprivate init(template text: String) throws(SQLiteError) {
+    if let plain = JobRequest.plain(text.utf8.span) {
+      self = plain
+      return
+    }
     do {
       self = try JSONDecoder().decode(JobRequest.self, from: Data(text.utf8))
     } catch {

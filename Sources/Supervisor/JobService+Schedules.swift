@@ -113,7 +113,10 @@ extension JSONValue {
   /// A request as JSON.
   fileprivate init(_ request: JobRequest) throws(Problem) {
     do {
-      self = try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(request))
+      let text = try JSONEncoder().encode(request)
+      let decoder = JSONDecoder()
+      decoder.userInfo[JSONDocument.key] = JSONDocument(Array(text))
+      self = try decoder.decode(JSONValue.self, from: text)
     } catch {
       throw Problem(.fault, "the job of a schedule cannot be written as JSON: \(error)")
     }

@@ -38,7 +38,7 @@ import Testing
       let read = try JSONDecoder().decode([String: JSONValue].self, from: Data(buffer.readableBytesView))
       #expect(read["v"] == value, "seed \(seed)")
       // What the writer writes has no fault.
-      #expect(throws: Never.self, "seed \(seed)") { try JSONSyntax.numbers(in: buffer.readableBytesView) }
+      #expect(throws: Never.self, "seed \(seed)") { try JSONSyntax.misfit(in: Array(buffer.readableBytesView)) }
     }
   }
 
@@ -110,8 +110,26 @@ import Testing
     for (open, _) in [("[", "]"), ("{\"a\":", "}")] {
       let problem = refusal(#"{"payload":"# + String(repeating: open, count: 200_000))
       #expect(problem?.code == .malformed)
-      #expect(problem?.detail.contains("nested deeper than 512") == true)
+      #expect(problem?.detail.contains("nested deeper than 500") == true)
     }
+  }
+
+  @Test("A refused text of a million numbers, five hundred levels deep, takes no memory for each of them")
+  func manyNumbers() throws {
+    let depth = 480
+    let text =
+      #"{"command":5,"payload":"# + String(repeating: "[", count: depth)
+      + Array(repeating: "1", count: 1_000_000).joined(separator: ",") + String(repeating: "]", count: depth) + "}"
+    let before = try peakMemory()
+    #expect(refusal(text)?.field == "command")
+    #expect(try peakMemory() - before < 500 << 20)
+  }
+
+  /// The most that this process has had in memory, in bytes (proc_pid_status(5), `VmHWM`).
+  private func peakMemory() throws -> Int {
+    let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+    let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") })
+    return try #require(line.split(separator: " ").compactMap { Int($0) }.first) << 10
   }
 
   @Test(

@@ -166,4 +166,31 @@ import Testing
       client.close()
     }
   }
+
+  @Test("Half a request behind an answer that is not read is no one else's wait, however long that takes")
+  func halfBehindUnread() async throws {
+    var limits = ServerLimits()
+    limits.progress = .milliseconds(50)
+    try await TestServer.with(limits: limits) { server in
+      let payload = String(repeating: "x", count: 1_000_000)
+      let job = try await server.enqueue(#"{"queue":"work","payload":"\#(payload)"}"#)
+      let client = try RawClient(server.path)
+      let other = try RawClient(server.path)
+      try await client.send("GET /v1/jobs/\(job)/wait HTTP/1.1\r\nHost: jobq\r\n\r\n")
+      for _ in 0..<2 { #expect(try await other.ask("GET", "/healthz").status == 200) }
+      // In a read of its own.
+      try await client.send("GET /healthz HTT")
+      for _ in 0..<2 { #expect(try await other.ask("GET", "/healthz").status == 200) }
+      // Now it gets an answer that its socket does not take whole, and reads no more than the head.
+      #expect(try await other.ask("POST", "/v1/jobs/\(job)/cancel").status == 200)
+      let head = try await client.head()
+      // Longer than a head may take.
+      let slow = try await server.enqueue(#"{"command":["sleep","0.3"]}"#)
+      #expect(try await other.ask("GET", "/v1/jobs/\(slow)/wait").status == 200)
+      #expect(try await other.ask("GET", "/healthz").status == 200)
+      #expect(try await body(client, head).utf8.count > 1_000_000)
+      other.close()
+      client.close()
+    }
+  }
 }
