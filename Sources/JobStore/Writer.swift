@@ -84,17 +84,15 @@ final class Writer {
   /// Does a group of requests, in order within each transaction, and tells each what became of it.
   func commit(_ requests: [WriteRequest]) {
     let group = owesTelling ? requests + [Self.tellMore] : requests
-    if let damage = signals.damage { return Self.fail(group, damage) }
-    if mustRepair {
-      do { try repair() } catch {
-        isFailing = true
-        return Self.fail(group, note(error))
-      }
-    }
+    if let obstacle = obstacle() { return Self.fail(group, obstacle) }
     let deferred = transact(group.filter { !$0.isSynced }, .normal)
     let synced = deferred + group.filter(\.isSynced)
-    _ = transact(synced.filter { $0.weight <= Self.heavy }, .full)
-    for request in synced where request.weight > Self.heavy { _ = transact([request], .full) }
+    var parts = [synced.filter { $0.weight <= Self.heavy }][...]
+    for request in synced where request.weight > Self.heavy { parts.append([request]) }
+    while let part = parts.popFirst() {
+      if let obstacle = obstacle() { return Self.fail(part + parts.joined(), obstacle) }
+      _ = transact(part, .full)
+    }
     checkpointIfDue()
   }
 
@@ -179,6 +177,18 @@ final class Writer {
     return deferred
   }
 
+  /// Why nothing can be written now. Looked for before each transaction, not only each group: what one met concerns the
+  /// next.
+  private func obstacle() -> StoreError? {
+    if let damage = signals.damage { return damage }
+    guard mustRepair else { return nil }
+    do { try repair() } catch {
+      isFailing = true
+      return note(error)
+    }
+    return nil
+  }
+
   /// Does one request within a savepoint, so that it fails alone: then it throws a `StoreError`. Anything else
   /// that it throws has cost the whole transaction.
   private func perform(_ request: WriteRequest, isAlone: Bool, _ sync: Sync) throws -> @Sendable () -> Void {
@@ -246,7 +256,7 @@ final class Writer {
   /// Copies the WAL once it is long, after everyone has been answered. Only here: in SQLite 3.7.0 to 3.51.2 two
   /// connections that checkpoint at once can corrupt it (https://www.sqlite.org/wal.html#walresetbug).
   private func checkpointIfDue() {
-    guard connection.walPages > Self.checkpointPages, !mustRepair else { return }
+    guard connection.walPages > Self.checkpointPages, !mustRepair, signals.damage == nil else { return }
     CrashPoint.checkpointing.pass()
     do { try connection.checkpoint(.passive) } catch { _ = note(error) }
     CrashPoint.checkpointed.pass()

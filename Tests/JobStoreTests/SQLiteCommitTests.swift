@@ -205,6 +205,48 @@ private final class Bench {
     }
   }
 
+  @Test("what is left of a group after a failed sync waits for the repair as well")
+  func failedSyncWithinGroup() async throws {
+    try await withDirectory { directory in
+      let bench = try Bench(directory)
+      #expect(bench.commit([Bench.add("first", .command())]).answers == ["first: 1"])
+      func large(_ name: String) -> Bench.Request {
+        var large = Bench.add(name, .command())
+        large.weight = 2001
+        return large
+      }
+      let failed = "\(StoreError.Code.storage(.failed))"
+      // Claims, which are not synced, then what is light, then what is heavy.
+      sync_fail(directory, 1)
+      var before = sync_count(directory)
+      var answers = bench.commit([Bench.claim(1), Bench.add("a", .command()), large("large")]).answers
+      #expect(answers == ["claim: 1", "a: \(failed)", "large: 1"])
+      #expect(
+        sync_count(directory) - before == 5,
+        "the one that failed; of the log, of the database, of the new log's head, and of the commit")
+      // Here the repair fails too.
+      sync_fail(directory, 2)
+      before = sync_count(directory)
+      answers = bench.commit([Bench.add("b", .command()), large("larger")]).answers
+      #expect(answers == ["b: \(failed)", "larger: \(failed)"] && sync_count(directory) - before == 2)
+      #expect(bench.commit([large("last")]).answers == ["last: 1"])
+    }
+  }
+
+  @Test("damage that is met in a group stops the rest of it")
+  func damageWithinGroup() async throws {
+    try await withDirectory { directory in
+      let bench = try Bench(directory)
+      let broken = Bench.Request(name: "broken") { _, _ in
+        throw SQLiteError.corrupt("a page is not as it was", doing: "")
+      }
+      var large = Bench.add("large", .command())
+      large.weight = 2001
+      let damaged = "\(StoreError.Code.storage(.damaged))"
+      #expect(bench.commit([broken, large]).answers == ["broken: \(damaged)", "large: \(damaged)"])
+    }
+  }
+
   @Test("damage that was met stops every write from then on")
   func damage() async throws {
     try await withDirectory { directory in
