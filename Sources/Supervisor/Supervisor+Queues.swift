@@ -61,15 +61,16 @@ extension Supervisor {
     }
   }
 
-  /// Takes a reloaded configuration over, as a whole. The limits of queues are in force once the store counts by their
-  /// labels.
+  /// Takes a reloaded configuration over, as a whole, and returns once it is in force. Where storage fails meanwhile the
+  /// limits of queues and further workers follow once it is back.
   /// - Throws: where the store cannot take its schedules; then the configuration before stays in force.
   package func reconfigure(_ configuration: SupervisorConfiguration) async throws(StoreError) {
     try await synchroniseSchedules(configuration.schedules)
     self.configuration = configuration
     await hooks.set(configuration.hooks)
-    apply(.limits(workers: configuration.workers, queues: core.queueLimits))
-    adoptSettingsSoon()
+    // Fewer workers now; more only together with the limits that they are to keep.
+    apply(.limits(workers: min(core.workers, configuration.workers), queues: core.queueLimits))
+    do throws(StoreError) { try await adoptSettings() } catch { storageFailed(error) }
     prune()
   }
 

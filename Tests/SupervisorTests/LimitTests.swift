@@ -54,6 +54,29 @@ struct LimitTests {
     }
   }
 
+  @Test(
+    "a reload that brings more workers and a limit never has the new workers by the old limits",
+    arguments: [QueueLimits(concurrency: 1), QueueLimits(perKey: KeyLimit(label: "customer", concurrency: 1))])
+  func reload(_ limits: QueueLimits) async throws {
+    try await House.with(workers: 1) { house in
+      let lock = house.directory + "/lock"
+      var ids: [JobID] = []
+      for _ in 0..<20 {
+        ids.append(
+          try await house.enqueue("mkdir \(lock) && sleep 0.03 && rmdir \(lock)") {
+            $0.queue = "mail"
+            $0.labels = ["customer": "c"]
+          })
+      }
+      var configuration = SupervisorConfiguration(workers: 10, shutdownGrace: .seconds(1))
+      configuration.queueLimits["mail"] = limits
+      try await house.supervisor.reconfigure(configuration)
+      #expect(await house.supervisor.core.workers == 10)
+      #expect(await house.supervisor.core.queueLimits == ["mail": limits])
+      for id in ids { #expect(try await house.end(of: id).state == .succeeded) }
+    }
+  }
+
   @Test("a label that jobs are counted by may change while they run")
   func relabelled() async throws {
     try await House.with(workers: 4) { house in
