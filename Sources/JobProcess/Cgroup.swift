@@ -42,19 +42,20 @@ struct Cgroup: Sendable {
   func events() throws(Failure) -> Descriptor { try System.open("\(name)/cgroup.events", at: parent, O_RDONLY) }
 
   /// Whether a living process is in it or in one below.
-  static func isPopulated(_ events: Descriptor) -> Bool {
-    guard let text = try? System.read(events, at: 0, max: 256) else { return false }
+  static func isPopulated(_ events: Descriptor) throws(Failure) -> Bool {
+    let text = try System.read(events, at: 0, max: 256)
     return String(decoding: text, as: UTF8.self).split(separator: "\n").contains("populated 1")
   }
 
-  /// The processes in it and below. A cgroup whose list cannot be read (a threaded one) counts as one process
-  /// of number 0.
+  /// The processes in it and below. A cgroup whose list cannot be read (a threaded one, or one for which the kernel has no
+  /// descriptor left) counts as one process of number 0.
   func processes() -> [pid_t] {
     paths().flatMap { path -> [pid_t] in
       do throws(Failure) {
-        return try Self.pids(System.contents("\(path)/cgroup.procs", at: parent))
+        let directory = try System.openDirectory(path, at: parent)
+        return try Self.pids(System.contents("cgroup.procs", at: directory))
       } catch {
-        return error.errno == ENOENT || error.errno == ENODEV ? [] : [0]
+        return error.errno == ENOENT || error.errno == ENODEV || error.errno == ENOTDIR ? [] : [0]
       }
     }
   }
@@ -102,13 +103,14 @@ struct Cgroup: Sendable {
 
   /// The process of this number if it is in this cgroup.
   private func hold(_ pid: pid_t) -> HeldProcess? {
-    guard let entry = ProcessTable.entry(pid), let process = HeldProcess(entry),
-      let path = ProcessTable.cgroup(of: pid), path.split(separator: "/").contains(Substring(name))
+    guard let entry = try? ProcessTable.entry(pid), let process = try? HeldProcess(entry),
+      let path = try? ProcessTable.cgroup(of: pid), path.split(separator: "/").contains(Substring(name))
     else { return nil }
     return process
   }
 
-  /// This cgroup and those below it, relative to the parent, the outer first.
+  /// This cgroup and those below it, relative to the parent, the outer first. Where the kernel cannot say whether a name is
+  /// a cgroup's it is taken for one.
   private func paths() -> [String] {
     var paths = [name]
     var next = 0
@@ -118,8 +120,13 @@ struct Cgroup: Sendable {
       guard let directory = try? System.openDirectory(path, at: parent),
         let names = try? System.names(in: directory)
       else { continue }
-      for name in names where (try? System.openDirectory(name, at: directory)) != nil {
-        paths.append("\(path)/\(name)")
+      for name in names {
+        do throws(Failure) {
+          _ = try System.openDirectory(name, at: directory)
+          paths.append("\(path)/\(name)")
+        } catch {
+          if error.isShortage { paths.append("\(path)/\(name)") }
+        }
       }
     }
     return paths

@@ -84,7 +84,7 @@ final class CgroupParent: Sendable {
     guard let mount = mounts().first else {
       throw ProcessError("no cgroup v2 is mounted", errno: ENOENT, call: "/proc/self/mountinfo")
     }
-    guard var own = ProcessTable.cgroup(of: getpid()) else {
+    guard var own = try? ProcessTable.cgroup(of: getpid()) else {
       throw ProcessError("this process is in no cgroup v2", errno: ENOENT, call: "/proc/self/cgroup")
     }
     // In a container the mount shows only a part of the hierarchy.

@@ -25,27 +25,34 @@ struct LeftoverSweep: Sendable {
     var cgroups: Set<String> = []
   }
 
-  /// TERM, the grace, KILL. Answers the jobs of what is still there `patience` later.
+  /// TERM, the grace, KILL. Answers the jobs of what is still there `patience` later; where the kernel could not say who
+  /// is, for as long, all of them.
   func end(_ leftovers: [LeftoverProcess]) -> [JobID] {
     let mounts = CgroupParent.mounts()
-    var found = find(leftovers, mounts)
-    var directories = found.cgroups
-    if !found.processes.isEmpty {
-      let told = signal(found) { $0.terminate() }
-      wait(for: told, until: Self.deadline(grace))
-      found = find(leftovers, mounts)
-      let deadline = Self.deadline(patience)
-      while !found.processes.isEmpty {
-        directories.formUnion(found.cgroups)
-        for directory in found.cgroups { Self.cgroup(at: directory)?.kill() }
-        let killed = signal(found) { $0.killWithGroup() }
-        wait(for: killed, until: deadline)
-        // Who forks faster than it can be held is looked for again. There is no event to wait for: nothing tells of a process that
-        // one does not know yet. The pause is on a thread of the runner's own, before any job starts, and bounded by `deadline`.
-        if killed.isEmpty { usleep(10_000) }
-        found = find(leftovers, mounts)
-        if System.monotonicNow() >= deadline { break }
+    var directories: Set<String> = []
+    var found: Found
+    do throws(Failure) {
+      found = try find(leftovers, mounts, until: Self.deadline(patience))
+      directories = found.cgroups
+      if !found.processes.isEmpty {
+        let told = signal(found) { $0.terminate() }
+        wait(for: told, until: Self.deadline(grace))
+        let deadline = Self.deadline(patience)
+        found = try find(leftovers, mounts, until: deadline)
+        while !found.processes.isEmpty {
+          directories.formUnion(found.cgroups)
+          for directory in found.cgroups { Self.cgroup(at: directory)?.kill() }
+          let killed = signal(found) { $0.killWithGroup() }
+          wait(for: killed, until: deadline)
+          // Who forks faster than it can be held is looked for again.
+          if killed.isEmpty { pause() }
+          found = try find(leftovers, mounts, until: deadline)
+          if System.monotonicNow() >= deadline { break }
+        }
       }
+    } catch {
+      // None of them can have outlived a boot.
+      return Set(leftovers.filter { $0.bootID == bootID }.map(\.id)).sorted()
     }
     for directory in directories { Self.cgroup(at: directory)?.removeAll() }
     for (cgroup, key) in cgroups?.cgroups(of: store) ?? [] where isMeant(key) { cgroup.removeAll() }
@@ -53,9 +60,27 @@ struct LeftoverSweep: Sendable {
     return Set(found.processes.values.filter { $0.kind == .job }.map(\.id)).sorted()
   }
 
+  /// There is no event to wait for: nothing tells of a process that one does not know yet. The pause is on a thread of
+  /// the runner's own, and who makes it is bounded by a deadline.
+  private func pause() { usleep(10_000) }
+
+  /// The same as below, tried until the kernel can say who is there or the deadline has passed.
+  private func find(
+    _ leftovers: [LeftoverProcess], _ mounts: [(root: String, point: String)], until deadline: UInt64
+  ) throws(Failure) -> Found {
+    while true {
+      do throws(Failure) { return try find(leftovers, mounts) } catch {
+        if System.monotonicNow() >= deadline { throw error }
+        pause()
+      }
+    }
+  }
+
   /// One pass over /proc for all of them.
-  private func find(_ leftovers: [LeftoverProcess], _ mounts: [(root: String, point: String)]) -> Found {
-    let table = ProcessTable.read()
+  private func find(
+    _ leftovers: [LeftoverProcess], _ mounts: [(root: String, point: String)]
+  ) throws(Failure) -> Found {
+    let table = try ProcessTable.read()
     var found = Found()
     var children: [pid_t: [ProcessEntry]] = [:]
     for entry in table.values { children[entry.parent, default: []].append(entry) }
@@ -77,13 +102,13 @@ struct LeftoverSweep: Sendable {
     }
     for entry in table.values where entry.pid != own && entry.parent != Self.kernelThreads {
       if let key = leaders[entry.pid] ?? leaders[entry.session] { add(entry, key) }
-      if let path = ProcessTable.cgroup(of: entry.pid), let (name, mark) = mark(inPath: path) {
+      if let path = try ProcessTable.cgroup(of: entry.pid), let (name, mark) = mark(inPath: path) {
         add(entry, mark.key)
         for mount in mounts {
           let below = mount.root != "/" && name.hasPrefix(mount.root) ? String(name.dropFirst(mount.root.count)) : name
           found.cgroups.insert(mount.point + below)
         }
-      } else if let mark = ProcessTable.mark(of: entry.pid), isOurs(mark) {
+      } else if let mark = try ProcessTable.mark(of: entry.pid), isOurs(mark) {
         add(entry, mark.key)
       }
     }
@@ -110,7 +135,8 @@ struct LeftoverSweep: Sendable {
   }
 
   private func signal(_ found: Found, _ send: (HeldProcess) -> Void) -> [HeldProcess] {
-    let held = found.processes.keys.compactMap { HeldProcess($0) }
+    // Who cannot be held now is found again.
+    let held = found.processes.keys.compactMap { try? HeldProcess($0) }
     for process in held { send(process) }
     return held
   }

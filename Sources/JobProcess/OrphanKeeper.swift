@@ -21,32 +21,33 @@ struct OrphanKeeper {
   /// - Parameters:
   ///   - leaders: the children that are not orphans.
   ///   - attempts: those under way.
-  mutating func look(leaders: borrowing Mutex<Set<pid_t>>, attempts: [UInt64: RunningAttempt]) {
+  /// - Throws: where the kernel could not say who is there; whoever was known stays known.
+  mutating func look(leaders: borrowing Mutex<Set<pid_t>>, attempts: [UInt64: RunningAttempt]) throws(Failure) {
     var living: Set<ProcessEntry> = []
     // Who ended while the list was read may have left a child that is not in it.
     var hasReaped: Bool
     repeat {
       hasReaped = false
       living = []
-      for pid in ProcessTable.children() {
+      for pid in try ProcessTable.children() {
         // In this order: a child is announced until it is among the leaders.
         if jobq_is_spawning(pid) || leaders.withLock({ $0.contains(pid) }) { continue }
         if jobq_reap(pid) {
           hasReaped = true
-        } else if let entry = ProcessTable.entry(pid) {
+        } else if let entry = try ProcessTable.entry(pid) {
           living.insert(entry)
-          if owners[entry] == nil { owners[entry] = owner(of: entry, attempts) }
+          if owners[entry] == nil { owners[entry] = try owner(of: entry, attempts) }
         }
       }
     } while hasReaped && living.isEmpty
     owners = owners.filter { living.contains($0.key) }
   }
 
-  private func owner(of orphan: ProcessEntry, _ attempts: [UInt64: RunningAttempt]) -> Owner {
+  private func owner(of orphan: ProcessEntry, _ attempts: [UInt64: RunningAttempt]) throws(Failure) -> Owner {
     if let attempt = attempts.values.first(where: { $0.spawned.leader.pid == orphan.session }) {
       return .attempt(attempt.serial)
     }
-    if let mark = ProcessTable.mark(of: orphan.pid),
+    if let mark = try ProcessTable.mark(of: orphan.pid),
       let attempt = attempts.values.first(where: { $0.spawned.mark == mark })
     {
       return .attempt(attempt.serial)

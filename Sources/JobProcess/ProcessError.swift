@@ -28,6 +28,17 @@ struct Failure: Error, Equatable {
   var errno: Int32
   var call: String
 
+  /// Whether the kernel could not say, for want of memory or descriptors: no answer, and never to be taken for one.
+  var isShortage: Bool { [EMFILE, ENFILE, ENOMEM, ENOBUFS].contains(errno) }
+
+  /// What `body` looks up; nil where it is gone, or not for this process to see. Throws where the kernel could not say.
+  static func ifThere<Value>(_ body: () throws(Failure) -> Value) throws(Failure) -> Value? {
+    do throws(Failure) { return try body() } catch {
+      if error.isShortage { throw error }
+      return nil
+    }
+  }
+
   /// The text of errno(3), in the lower case of the middle of a sentence.
   static func reason(_ errno: Int32) -> String {
     let text = unsafe String(cString: strerror(errno))

@@ -19,13 +19,15 @@ struct ProcessEntry: Hashable, Sendable {
   func hash(into hasher: inout Hasher) { hasher.combine(pid) }
 }
 
-/// What /proc says of the processes there are.
+/// What /proc says of the processes there are. Each call throws where the kernel could not say: who is not seen then may
+/// well be there.
 enum ProcessTable {
-  static func entry(_ pid: pid_t) -> ProcessEntry? {
-    guard let file = try? System.open("/proc/\(pid)/stat", O_RDONLY),
-      let text = try? System.read(file, at: 0, max: 1024)
-    else { return nil }
-    return parse(text, pid: pid)
+  /// Nil where there is no such process.
+  static func entry(_ pid: pid_t) throws(Failure) -> ProcessEntry? {
+    let text = try Failure.ifThere { () throws(Failure) in
+      try System.read(System.open("/proc/\(pid)/stat", O_RDONLY), at: 0, max: 1024)
+    }
+    return text.flatMap { parse($0, pid: pid) }
   }
 
   /// The name of the program stands in parentheses and may hold any byte, these too: the fields follow the last
@@ -45,25 +47,27 @@ enum ProcessTable {
 
   /// Every process that can be seen. `met` is called with each as it is read: what lives only for a moment is
   /// gone once all are.
-  static func read(met: (ProcessEntry) -> Void = { _ in }) -> [pid_t: ProcessEntry] {
+  static func read(met: (ProcessEntry) throws(Failure) -> Void = { _ in }) throws(Failure) -> [pid_t: ProcessEntry] {
     var entries: [pid_t: ProcessEntry] = [:]
-    for pid in pids(in: "/proc") {
-      guard let entry = entry(pid) else { continue }
+    for pid in try pids(in: "/proc") {
+      guard let entry = try entry(pid) else { continue }
       entries[pid] = entry
-      if !entry.isZombie { met(entry) }
+      if !entry.isZombie { try met(entry) }
     }
     return entries
   }
 
   /// Nil where it may not be read, or the process is gone.
-  static func mark(of pid: pid_t) -> ProcessMark? {
-    guard let environment = try? System.contents("/proc/\(pid)/environ") else { return nil }
-    return ProcessMark(environment: environment)
+  static func mark(of pid: pid_t) throws(Failure) -> ProcessMark? {
+    try Failure.ifThere { () throws(Failure) in try System.contents("/proc/\(pid)/environ") }
+      .flatMap { ProcessMark(environment: $0) }
   }
 
   /// The path of its cgroup in the v2 hierarchy, cgroups(7).
-  static func cgroup(of pid: pid_t) -> String? {
-    guard let text = try? System.contents("/proc/\(pid)/cgroup") else { return nil }
+  static func cgroup(of pid: pid_t) throws(Failure) -> String? {
+    guard
+      let text = try Failure.ifThere({ () throws(Failure) in try System.contents("/proc/\(pid)/cgroup") })
+    else { return nil }
     for line in text.split(separator: UInt8(ascii: "\n")) where line.starts(with: "0::".utf8) {
       return String(decoding: line.dropFirst(3), as: UTF8.self)
     }
@@ -74,10 +78,13 @@ enum ProcessTable {
   /// an adopted one is in
   /// the first thread's. A list is complete as long as nobody else takes children away meanwhile, and only the
   /// caller reaps.
-  static func children() -> [pid_t] {
+  static func children() throws(Failure) -> [pid_t] {
     var children: [pid_t] = []
-    for thread in pids(in: "/proc/self/task") {
-      guard let text = try? System.contents("/proc/self/task/\(thread)/children") else { continue }
+    for thread in try pids(in: "/proc/self/task") {
+      let list = try Failure.ifThere { () throws(Failure) in
+        try System.contents("/proc/self/task/\(thread)/children")
+      }
+      guard let text = list else { continue }
       children += text.split(separator: UInt8(ascii: " ")).compactMap { number($0).map { pid_t($0) } }
     }
     return children
@@ -88,11 +95,8 @@ enum ProcessTable {
     return String(decoding: text.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
   }
 
-  private static func pids(in directory: String) -> [pid_t] {
-    guard let directory = try? System.open(directory, O_RDONLY | O_DIRECTORY),
-      let names = try? System.names(in: directory)
-    else { return [] }
-    return names.compactMap { pid_t($0) }
+  private static func pids(in directory: String) throws(Failure) -> [pid_t] {
+    try System.names(in: System.open(directory, O_RDONLY | O_DIRECTORY)).compactMap { pid_t($0) }
   }
 
   private static func number(_ text: some Sequence<UInt8>) -> UInt64? {
@@ -112,14 +116,16 @@ struct HeldProcess: Sendable {
   let entry: ProcessEntry
   let descriptor: Descriptor
 
-  /// Nil where the process is gone, or its number belongs to another by now.
-  init?(_ entry: ProcessEntry) {
-    let raw = Kernel.openProcess(entry.pid)
-    guard raw >= 0 else { return nil }
+  /// Nil where the process is gone, or its number belongs to another by now. Throws where the kernel could not say.
+  init?(_ entry: ProcessEntry) throws(Failure) {
+    let raw = try Failure.ifThere { () throws(Failure) in
+      try System.check("pidfd_open") { Kernel.openProcess(entry.pid) }
+    }
+    guard let raw else { return nil }
     descriptor = Descriptor(raw)
     self.entry = entry
     // The descriptor pins who had the number when it was opened; this says whether that was who is meant.
-    guard let now = ProcessTable.entry(entry.pid), now.startTime == entry.startTime else { return nil }
+    guard let now = try ProcessTable.entry(entry.pid), now.startTime == entry.startTime else { return nil }
   }
 
   func send(_ signal: Int32) { Kernel.signal(descriptor.raw, signal) }
@@ -129,7 +135,8 @@ struct HeldProcess: Sendable {
   /// number is its own as long as one of it is there, and this one is stopped.
   func killWithGroup() {
     send(SIGSTOP)
-    if let now = ProcessTable.entry(entry.pid), now == entry, !now.isZombie, now.group > 1, now.group != getpgrp() {
+    if let now = try? ProcessTable.entry(entry.pid), now == entry, !now.isZombie, now.group > 1, now.group != getpgrp()
+    {
       kill(-now.group, SIGKILL)
     }
     send(SIGKILL)

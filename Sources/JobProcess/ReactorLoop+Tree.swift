@@ -14,25 +14,45 @@ extension ReactorLoop {
       }
       return
     }
-    feed(attempt, isGone(cgroup, attempt) ? .treeGone : .treeRemains)
+    do throws(Failure) {
+      let isGone = try isGone(cgroup, attempt)
+      feed(attempt, isGone ? .treeGone : .treeRemains)
+    } catch {
+      // Not known is not gone: a slot that is freed too early is a second attempt beside the first.
+      lookAgain(attempt)
+    }
   }
 
-  private func isGone(_ cgroup: Cgroup, _ attempt: RunningAttempt) -> Bool {
+  private func isGone(_ cgroup: Cgroup, _ attempt: RunningAttempt) throws(Failure) -> Bool {
     attempt.hasRemovedCgroup = cgroup.remove()
     if attempt.hasRemovedCgroup { return true }
-    if attempt.cgroupEvents == nil, let events = try? cgroup.events() {
-      attempt.cgroupEvents = events
-      // Where it cannot be watched, the end of the next grace asks again.
-      try? watch(events, .cgroup, of: attempt.serial, .changed)
-    }
     // Watched first, read then: a change in between is told.
-    guard let events = attempt.cgroupEvents, Cgroup.isPopulated(events) else {
+    guard try Cgroup.isPopulated(watchedEvents(cgroup, attempt)) else {
       cgroup.removeAll()
       return true
     }
     // From Linux 6.19 on a process leaves its cgroup a moment after its end is told. Its list does not hold it
     // any more.
     return cgroup.processes().isEmpty
+  }
+
+  private func watchedEvents(_ cgroup: Cgroup, _ attempt: RunningAttempt) throws(Failure) -> Descriptor {
+    if let events = attempt.cgroupEvents { return events }
+    let events = try cgroup.events()
+    do throws(Failure) {
+      try watch(events, .cgroup, of: attempt.serial, .changed)
+      attempt.cgroupEvents = events
+    } catch {
+      // The user's limit of watches is reached.
+      lookAgain(attempt)
+    }
+    return events
+  }
+
+  /// Nobody's end will tell: this looks, less and less often.
+  private func lookAgain(_ attempt: RunningAttempt) {
+    timers.arm(.check(attempt.serial), at: Self.deadline(.milliseconds(attempt.checkPause)))
+    attempt.checkPause = min(2 * attempt.checkPause, 1000)
   }
 
   func end(_ attempt: RunningAttempt, _ stage: SessionTree.Stage) {
@@ -60,12 +80,8 @@ extension ReactorLoop {
     // Where orphans come to this process its list of children is the better witness: in /proc a pass may miss
     // what lives only for a moment.
     let isGone = sweep.isEmpty && !parts.adoptsOrphans
-    if attempt.membersAlive == 0, !isGone {
-      // Nobody's end will tell: this looks, less and less often.
-      timers.arm(.check(attempt.serial), at: Self.deadline(.milliseconds(attempt.checkPause)))
-      attempt.checkPause = min(2 * attempt.checkPause, 1000)
-    }
-    feed(attempt, isGone ? .treeGone : .treeRemains)
+    if attempt.membersAlive == 0, !isGone { lookAgain(attempt) }
+    if sweep.isCertain || !sweep.living.isEmpty { feed(attempt, isGone ? .treeGone : .treeRemains) }
   }
 
   func memberEnded(_ attempt: RunningAttempt) {
@@ -77,14 +93,21 @@ extension ReactorLoop {
   func checkTrees() {
     guard parts.adoptsOrphans, hasChildDeaths || !toCheck.isEmpty else { return }
     // Mostly the death was a leader's, and nobody is left to be reaped.
+    var isCertain = true
     if !toCheck.isEmpty || jobq_wait_any(false) > 0 {
-      orphans.look(leaders: parts.spawner.leaders, attempts: attempts)
+      do throws(Failure) {
+        try orphans.look(leaders: parts.spawner.leaders, attempts: attempts)
+      } catch {
+        isCertain = false
+      }
     }
     hasChildDeaths = false
     let checked = toCheck
     toCheck = []
     for attempt in checked where attempts[attempt.serial] != nil {
-      if orphans.orphans(of: attempt.serial).isEmpty {
+      if !isCertain {
+        lookAgain(attempt)
+      } else if orphans.orphans(of: attempt.serial).isEmpty {
         feed(attempt, .treeGone)
       } else if attempt.stage == .look {
         feed(attempt, .treeRemains)

@@ -24,7 +24,9 @@ struct SessionTree: Sendable {
     /// Whether the last pass met nobody new. Where it is not, a tree that forks faster than it can be
     /// followed is to be met again.
     var isComplete: Bool
-    var isEmpty: Bool { living.isEmpty && isComplete }
+    /// Whether the kernel answered every question. Where it did not, somebody may be there whom it did not show.
+    var isCertain: Bool
+    var isEmpty: Bool { living.isEmpty && isComplete && isCertain }
   }
 
   private static let mostPasses = 16
@@ -38,18 +40,27 @@ struct SessionTree: Sendable {
     if stage == .kill { kill(-leader.pid, SIGKILL) }
     var met: [ProcessEntry: HeldProcess?] = [:]
     var isComplete = false
-    for _ in 0..<Self.mostPasses where !isComplete {
-      let known = met.count
-      for entry in members(met: { meet($0, stage, &met) }) { meet(entry, stage, &met) }
-      isComplete = met.count == known
+    var isCertain = true
+    do throws(Failure) {
+      for _ in 0..<Self.mostPasses where !isComplete {
+        let known = met.count
+        let members = try members { entry throws(Failure) in try meet(entry, stage, &met) }
+        for entry in members { try meet(entry, stage, &met) }
+        isComplete = met.count == known
+      }
+    } catch {
+      isCertain = false
     }
     // Who was gone before it could be held may have left a child: it counts as met, and nobody waits for it.
-    return Sweep(living: met.compactMap { $0 == leader ? nil : $1?.descriptor }, isComplete: isComplete)
+    return Sweep(
+      living: met.compactMap { $0 == leader ? nil : $1?.descriptor }, isComplete: isComplete, isCertain: isCertain)
   }
 
-  private func meet(_ entry: ProcessEntry, _ stage: Stage, _ met: inout [ProcessEntry: HeldProcess?]) {
+  private func meet(
+    _ entry: ProcessEntry, _ stage: Stage, _ met: inout [ProcessEntry: HeldProcess?]
+  ) throws(Failure) {
     guard met[entry] == nil else { return }
-    let process = HeldProcess(entry)
+    let process = try HeldProcess(entry)
     met[entry] = .some(process)
     switch stage {
     case .look: break
@@ -60,15 +71,14 @@ struct SessionTree: Sendable {
 
   /// The living processes of the tree at this moment. `met` is told at once of those that need no other to be
   /// recognised.
-  private func members(met: (ProcessEntry) -> Void) -> [ProcessEntry] {
+  private func members(met: (ProcessEntry) throws(Failure) -> Void) throws(Failure) -> [ProcessEntry] {
     let own = getpid()
     var roots = Set(orphans + [leader])
-    let table = ProcessTable.read { entry in
-      guard entry.pid != own, entry.session == leader.pid || roots.contains(entry) || isMarked(entry, own) else {
-        return
-      }
+    let table = try ProcessTable.read { entry throws(Failure) in
+      guard entry.pid != own else { return }
+      if entry.session != leader.pid, !roots.contains(entry), try !isMarked(entry, own) { return }
       roots.insert(entry)
-      met(entry)
+      try met(entry)
     }
     var children: [pid_t: [ProcessEntry]] = [:]
     for entry in table.values { children[entry.parent, default: []].append(entry) }
@@ -81,7 +91,8 @@ struct SessionTree: Sendable {
     return members.filter { !$0.isZombie }
   }
 
-  private func isMarked(_ entry: ProcessEntry, _ own: pid_t) -> Bool {
-    (!adoptsOrphans || entry.parent == own) && ProcessTable.mark(of: entry.pid) == mark
+  private func isMarked(_ entry: ProcessEntry, _ own: pid_t) throws(Failure) -> Bool {
+    guard !adoptsOrphans || entry.parent == own else { return false }
+    return try ProcessTable.mark(of: entry.pid) == mark
   }
 }

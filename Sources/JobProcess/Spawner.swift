@@ -100,7 +100,7 @@ final class Spawner: Sendable {
       CrashPoint.spawning.pass()
       let child = try spawn(plan, mark, ends, cgroup?.directory, spawner)
       let leader =
-        ProcessTable.entry(child.pid)
+        (try? ProcessTable.entry(child.pid))
         ?? ProcessEntry(
           pid: child.pid, parent: getpid(), group: child.pid, session: child.pid, startTime: 0, isZombie: false)
       CrashPoint.spawned.pass()

@@ -14,7 +14,7 @@ import Testing
       $0.leftoverGrace = .milliseconds(200)
     } _: { stage in
       try await body(stage)
-      let children = ProcessTable.children().map { String(describing: ProcessTable.entry($0)) }
+      let children = try ProcessTable.children().map { String(describing: try ProcessTable.entry($0)) }
       #expect(children.isEmpty, "not reaped: \(children)")
     }
   }
@@ -91,7 +91,7 @@ import Testing
         await stage.written(long, 5)
         _ = await stage.run(stage.plan(["true"]))
         // Left are the long job's leader and its sleep.
-        #expect(ProcessTable.children().count == 1)
+        #expect((try? ProcessTable.children().count) == 1)
         other.cancel()
         _ = await other.value
       }

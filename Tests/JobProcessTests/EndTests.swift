@@ -21,7 +21,7 @@ import Testing
   }
 
   static func countProcesses(_ token: String) -> Int {
-    ProcessTable.read().values.filter { entry in
+    Stage.processes.values.filter { entry in
       guard !entry.isZombie, let line = try? System.contents("/proc/\(entry.pid)/cmdline") else { return false }
       return line.split(separator: 0).contains { $0.elementsEqual(token.utf8) }
     }.count
@@ -201,7 +201,7 @@ import Testing
     task.cancel()
     _ = await task.value
     // One look may miss what lives so short.
-    for _ in 0..<10 { #expect(!ProcessTable.read().values.contains { $0.session == leader.value && !$0.isZombie }) }
+    for _ in 0..<10 { #expect(!Stage.processes.values.contains { $0.session == leader.value && !$0.isZombie }) }
   }
 
   @Test("Without cgroup.kill a tree ends all the same", .enabled(if: Mode.available.contains(.cgroup)))

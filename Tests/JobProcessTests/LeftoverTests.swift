@@ -111,7 +111,7 @@ import Testing
   func identity() async throws {
     let stage = try Stage(.session)
     let stray = try Stray(["/bin/sleep", "612"], [:])
-    let entry = try #require(ProcessTable.entry(stray.pid))
+    let entry = try #require(try ProcessTable.entry(stray.pid))
     let bootID = try ProcessTable.bootID()
     func leftover(_ startTime: UInt64?, _ bootID: String?) -> LeftoverProcess {
       LeftoverProcess(id: JobID(1), attempt: 1, pid: stray.pid, startTime: startTime, bootID: bootID)

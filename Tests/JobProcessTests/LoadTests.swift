@@ -68,7 +68,7 @@ import Testing
       // Of each kind of attempt there were fifty: what one of them kept would show.
       let after = try await settled("/proc/self/fd", atMost: before + 8)
       #expect(after <= before + 8)
-      let children = ProcessTable.children().map { String(describing: ProcessTable.entry($0)) }
+      let children = try ProcessTable.children().map { String(describing: try ProcessTable.entry($0)) }
       #expect(children.isEmpty, "not reaped: \(children)")
     }
   }

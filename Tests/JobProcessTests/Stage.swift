@@ -64,9 +64,12 @@ final class Stage: Sendable {
     rmdir(directory)
   }
 
+  /// Every process there is. Empty where the kernel could not say.
+  static var processes: [pid_t: ProcessEntry] { (try? ProcessTable.read()) ?? [:] }
+
   /// The processes that carry this store's mark.
   var living: [pid_t] {
-    ProcessTable.read().values.filter { !$0.isZombie && ProcessTable.mark(of: $0.pid)?.store == store }.map(\.pid)
+    Self.processes.values.filter { !$0.isZombie && (try? ProcessTable.mark(of: $0.pid))?.store == store }.map(\.pid)
   }
 
   func plan(_ command: [String], _ change: (inout AttemptPlan) -> Void = { _ in }) -> AttemptPlan {
