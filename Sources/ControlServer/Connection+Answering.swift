@@ -104,7 +104,8 @@ extension Connection {
 
   /// Ends the reply, where one is under way, and the connection once everything has gone out that was written.
   func closeOnceSent() {
-    guard let context else { return }
+    // Then the last byte that goes out does it.
+    guard !isOutputEnding, let context else { return }
     state = .lingering
     early.removeAll()
     let bound = context.loopBound
@@ -114,8 +115,6 @@ extension Connection {
   /// Ends our side, and drops what the client still sends: it would be reset, and might never read the reply, were
   /// the socket closed on it.
   private func linger() {
-    guard let context else { return }
-    context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
     finishSending()
     readOn()
   }
@@ -124,7 +123,14 @@ extension Connection {
   func finishSending() {
     state = .lingering
     early.removeAll()
-    context?.close(mode: .output, promise: nil)
+    guard !isOutputEnding, let context else { return arm() }
+    isOutputEnding = true
+    let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+    // Not before: where the client's side has ended NIO takes the end of ours for that of the connection.
+    context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in
+      let connection = bound.value
+      connection.context?.close(mode: connection.inputEnded ? .all : .output, promise: nil)
+    }
     arm()
   }
 

@@ -57,9 +57,16 @@ extension Connection {
 
   // MARK: Holding back
 
-  /// Whether the socket is to be left alone: the body's reader is behind, or the client is ahead of its answers, or does
-  /// not read them.
-  private var holdsReads: Bool { bodyIsBehind || !early.isEmpty || context?.channel.isWritable == false }
+  /// How much of its input is to be parsed: nothing where the body's reader is behind, or the client is ahead of its
+  /// answers, or does not read them.
+  var appetite: InputAppetite {
+    if bodyIsBehind || !early.isEmpty || context?.channel.isWritable == false { return .nothing }
+    if case .lingering = state { return .buffer }
+    return isBetweenRequests ? .slice : .everything
+  }
+
+  /// Whether the socket is to be left alone.
+  private var holdsReads: Bool { gate.isHolding || appetite == .nothing }
 
   func read(context: ChannelHandlerContext) {
     if holdsReads {
@@ -71,6 +78,7 @@ extension Connection {
 
   /// Reads on where that was held back and need not be any more.
   func readOn() {
+    gate.resume()
     guard readIsPending, !holdsReads else { return }
     readIsPending = false
     restartTime()

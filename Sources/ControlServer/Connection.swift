@@ -61,6 +61,7 @@ final class Connection: ChannelDuplexHandler {
   let logger: Logger
   /// Before it in the pipeline.
   let encoder = ReplyEncoder()
+  private(set) lazy var gate = InputGate(self, connections.turns)
 
   var state = State.idle
   /// Nil outside of the pipeline.
@@ -76,6 +77,8 @@ final class Connection: ChannelDuplexHandler {
   var madeMessage = false
   /// Whether the client has said all that it will say.
   var inputEnded = false
+  /// Nothing more is written, and our side ends once all has been sent.
+  var isOutputEnding = false
   /// Over the limit of connections: the first request is answered 503.
   var isSurplus = false
   /// The server stops: no further request.

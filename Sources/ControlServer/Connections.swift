@@ -9,6 +9,7 @@ final class Connections {
 
   /// Of the requests of all of them.
   let pace: LoopPace
+  let turns: InputTurns
 
   private var open: [ObjectIdentifier: Connection] = [:]
   private var isQuiescing = false
@@ -17,6 +18,7 @@ final class Connections {
   init(limit: Int, loop: any EventLoop) {
     self.limit = limit
     pace = LoopPace(loop)
+    turns = InputTurns(loop)
   }
 
   var count: Int { open.count }

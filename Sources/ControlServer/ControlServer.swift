@@ -82,6 +82,7 @@ package actor ControlServer {
     heads.maxHeaderFieldCount = limits.headFields
     try pipeline.addHandlers([
       connection.encoder,
+      connection.gate,
       ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: heads)),
       connection,
     ])

@@ -193,4 +193,43 @@ import Testing
       client.close()
     }
   }
+
+  @Test("A client that has said all, the last of it cut off, gets the answers to what was whole, and a refusal")
+  func cutOff() async throws {
+    try await TestServer.with { server in
+      let client = try RawClient(server.path)
+      try await client.send(String(repeating: "GET /nowhere HTTP/1.1\r\nHost: j\r\n\r\n", count: 3000) + "GET / HT")
+      try await client.endOutput()
+      // All of it has been read, and no answer that the socket does not hold has been taken.
+      let other = try RawClient(server.path)
+      for _ in 0..<200 { #expect(try await other.ask("GET", "/healthz").status == 200) }
+      other.close()
+      for _ in 0..<3000 { #expect(try await client.reply().status == 404) }
+      #expect(try await client.reply().status == 400)
+      #expect(try await client.readToEnd() == "")
+      client.close()
+    }
+  }
+
+  @Test(
+    "Many who ask for much at once, do not read, and go or have said all, keep no one waiting for long",
+    arguments: [true, false])
+  func backlogs(_ theyGo: Bool) async throws {
+    try await TestServer.with { server in
+      let requests = String(repeating: "GET / HTTP/1.1\r\nHost: j\r\n\r\n", count: 20_000)
+      var clients: [RawClient] = []
+      for _ in 0..<100 {
+        let client = try RawClient(server.path)
+        await client.sendWhatFits(requests)
+        clients.append(client)
+      }
+      for client in clients { if theyGo { client.close() } else { try await client.endOutput() } }
+      let other = try RawClient(server.path)
+      let longest = try await other.longestWait(of: 20)
+      print("PipeliningTests.backlogs: \(longest) at most")
+      #expect(longest < .seconds(5))
+      other.close()
+      if !theyGo { for client in clients { client.close() } }
+    }
+  }
 }

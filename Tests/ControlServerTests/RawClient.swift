@@ -55,6 +55,41 @@ final class RawClient: Sendable {
 
   func send(_ text: String) async throws { try await send(Array(text.utf8)) }
 
+  /// Sends as much of it as goes at once.
+  func sendWhatFits(_ text: String) async {
+    try? await work(on: sending) { [descriptor] in
+      var rest = Array(text.utf8)[...]
+      while !rest.isEmpty {
+        let sent = rest.withUnsafeBytes {
+          Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+        }
+        guard sent > 0 else { return }
+        rest = rest.dropFirst(sent)
+      }
+    }
+  }
+
+  /// The longest that `/healthz` was waited for, of so many times, as this client's own thread sees it: tests beside this
+  /// one may have all those on which it runs.
+  func longestWait(of times: Int) async throws -> Duration {
+    try await work { [descriptor, buffer] in
+      let request = Array("GET /healthz HTTP/1.1\r\nHost: jobq\r\n\r\n".utf8)
+      var longest = Duration.zero
+      for _ in 0..<times {
+        let began = ContinuousClock.now
+        guard Glibc.send(descriptor, request, request.count, Int32(MSG_NOSIGNAL)) == request.count else {
+          throw TestFault("send: \(String(cString: strerror(errno)))")
+        }
+        while buffer.value.firstRange(of: Array("}".utf8)) == nil {
+          guard try Self.receive(descriptor, buffer) else { throw TestFault("closed") }
+        }
+        longest = max(longest, .now - began)
+        buffer.value = []
+      }
+      return longest
+    }
+  }
+
   /// Says that nothing more will be sent.
   func endOutput() async throws {
     try await work(on: sending) { [descriptor] in _ = shutdown(descriptor, Int32(SHUT_WR)) }
