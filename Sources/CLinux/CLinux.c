@@ -43,3 +43,10 @@ int clinux_identify(const char *path, struct clinux_identity *identity) {
   identity->inode = status.stx_ino;
   return 0;
 }
+
+void clinux_fill_standard_descriptors(void) {
+  for (int descriptor = 0; descriptor < 3; descriptor++) {
+    // The lowest that is free is the one that is given.
+    if (fcntl(descriptor, F_GETFD) < 0 && errno == EBADF) open("/dev/null", descriptor == 0 ? O_WRONLY : O_RDONLY);
+  }
+}

@@ -26,15 +26,24 @@ struct JobBatch {
   }
 
   /// Adds a line, with `requestID` where it has none of its own: asked again after a lost reply, the batch gives the same jobs. What is
-  /// no JSON object is added as it is, for the daemon to say so.
+  /// no JSON object is added as it is, for the daemon to say so. The id goes to the end: the columns that the daemon
+  /// names are those of the line.
   mutating func add(_ line: ArraySlice<UInt8>, number: Int, requestID: @autoclosure () -> String) {
     if !hasRefs { hasRefs = Self.usesRefs(line) }
     let start = line.firstIndex { !Self.isSpace($0) } ?? line.endIndex
-    if start < line.endIndex, line[start] == UInt8(ascii: "{"), !Self.hasRequestID(line) {
-      let rest = line[(start + 1)...]
-      let isBare = rest.first { !Self.isSpace($0) } == UInt8(ascii: "}")
-      body += "{\"request_id\":\"\(requestID())\"\(isBare ? "" : ",")".utf8
-      body += rest
+    if start < line.endIndex, line[start] == UInt8(ascii: "{"),
+      let end = line.lastIndex(where: { !Self.isSpace($0) }), line[end] == UInt8(ascii: "}"), !Self.hasRequestID(line)
+    {
+      let members = line[(start + 1)..<end]
+      let (member, comma) = ("\"request_id\":\"\(requestID())\"", members.allSatisfy(Self.isSpace) ? "" : ",")
+      if Self.names(requestIDIn: line) {
+        // One that is null: of two the first counts.
+        body += "{\(member)\(comma)".utf8
+        body += line[(start + 1)...]
+      } else {
+        body += line[..<end]
+        body += "\(comma)\(member)}".utf8
+      }
     } else {
       body += line
     }
@@ -63,9 +72,13 @@ struct JobBatch {
     return probe.ref != nil || ((probe.after ?? []) + (probe.afterAny ?? [])).contains { $0.ref != nil }
   }
 
+  private static func names(requestIDIn line: ArraySlice<UInt8>) -> Bool {
+    line.contains(subsequence: Array("\"request_id\"".utf8))
+  }
+
   /// Whether the object has that key itself. Most lines do not hold the word at all, and are not parsed.
   private static func hasRequestID(_ line: ArraySlice<UInt8>) -> Bool {
-    guard line.contains(subsequence: Array("\"request_id\"".utf8)) else { return false }
+    guard names(requestIDIn: line) else { return false }
     struct Probe: Decodable {
       var requestID: JSONValue?
 

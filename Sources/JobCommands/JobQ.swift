@@ -1,4 +1,5 @@
 import ArgumentParser
+import CLinux
 import ControlClient
 import Glibc
 import JobModel
@@ -42,7 +43,10 @@ struct JobQ: ParsableCommand {
 /// The program `jobq`.
 package enum JobqProgram {
   /// Does what the command line says, and ends the process with the exit code that says how it went: see jobq(1).
-  package static func main() -> Never { exit(run { try CommandWords.ofProcess() }) }
+  package static func main() -> Never {
+    clinux_fill_standard_descriptors()
+    exit(run { try CommandWords.ofProcess() })
+  }
 
   /// The exit code; what went wrong has been said on standard error.
   private static func run(_ words: () throws -> [String]) -> Int32 {

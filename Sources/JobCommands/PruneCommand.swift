@@ -82,6 +82,6 @@ struct PruneCommand: ParsableCommand {
     let kept = receipt.matched - receipt.removed
     try Output.write(
       (logsOnly ? "output of \(receipt.removed.jobs) removed" : "\(receipt.removed.jobs) removed")
-        + (kept > 0 ? "; \(kept) stay, since live jobs depend on them" : "") + "\n")
+        + (kept > 0 ? "; \(kept) stay: live jobs depend on them, or they went on meanwhile" : "") + "\n")
   }
 }

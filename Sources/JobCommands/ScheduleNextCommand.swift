@@ -54,9 +54,9 @@ struct ScheduleNextCommand: ParsableCommand {
   func run() throws {
     let times = try dueTimes(now: Self.now)
     if json {
-      print(String(decoding: try JSONEncoder().encode(times), as: UTF8.self))
+      try Output.write(json: Array(JSONEncoder().encode(times)))
     } else {
-      for time in times { print(time) }
+      try Output.write(times.map { $0 + "\n" }.joined())
     }
   }
 

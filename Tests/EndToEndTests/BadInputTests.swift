@@ -36,6 +36,42 @@ struct BadInputTests {
     #expect(done.out.isEmpty)
   }
 
+  @Test("a program that is started without one of its standard descriptors takes none of its own for it")
+  func closedDescriptors() async throws {
+    try await TestDaemon.run { daemon in
+      func shell(_ line: String) async throws -> Finished {
+        let environment = ["JOBQ_SOCKET": daemon.socket, "PATH": "/usr/bin:/bin"]
+        return await (try Child("/bin/sh", ["-c", line], environment: environment)).wait()
+      }
+      let jobq = Programs.jobq
+      #expect(try await shell("\(jobq) enqueue --wait sh -c 'exit 3' 2>&-").status == 3)
+      for verb in ["status", "list", "enqueue true", "schedule next @daily", "schedule next @daily --json"] {
+        let done = try await shell("\(jobq) \(verb) >&-")
+        #expect(done.status == 74 && done.err.contains("cannot write the output"), "\(verb): \(done)")
+      }
+      let done = try await shell("\(jobq) enqueue --stdin - cat <&-")
+      #expect(done.status == 64 && done.err.contains("standard input"), "\(done)")
+      #expect(try await shell("\(jobq) status <&- >&- 2>&-").status == 74)
+      #expect(try await shell("\(Programs.jobqd) --check-config <&- 2>&-").status == 0)
+    }
+  }
+
+  @Test("what is wrong with a line of a file is told with the line's own column")
+  func column() async throws {
+    try await TestDaemon.run { daemon in
+      let file = daemon.state + "/../lines"
+      for (line, column) in [
+        ("{bad", 2), ("{bad}", 2), (#"{"command":["true"],}"#, 21), (#"{"command":["true"]} x"#, 22),
+      ] {
+        try Data("{\"command\":[\"true\"]}\n\(line)\n".utf8).write(to: URL(fileURLWithPath: file))
+        let done = try await daemon.jobq("enqueue", "--from", file)
+        #expect(done.err.contains("lines:2: ") && done.err.contains("column \(column):"), "\(done)")
+      }
+      try Data("{ }\n".utf8).write(to: URL(fileURLWithPath: file))
+      #expect(try await daemon.jobq("enqueue", "--from", file).err.contains("command"))
+    }
+  }
+
   @Test("jobqd: an unknown option is 64")
   func daemonUsage() async throws {
     let done = await (try Child(Programs.jobqd, ["--frobnicate"], environment: ["PATH": "/usr/bin:/bin"])).wait()

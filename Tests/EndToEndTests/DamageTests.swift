@@ -151,7 +151,7 @@ struct DamageTests {
 
   @Test(
     "damage that is met at work refuses new work and lets running jobs run on; status and the doctor say so",
-    .timeLimit(.minutes(2)))
+    .timeLimit(.minutes(10)))
   func atWork() async throws {
     try await TestDaemon.run { daemon in
       // Pages that nobody reads by chance: large payloads.

@@ -7,7 +7,7 @@ import Testing
 struct FullDiskTests {
   @Test(
     "new work is refused with 507 and exit 75, running jobs end, their endings are kept and recorded once there is room, and nothing acknowledged is lost",
-    .timeLimit(.minutes(2)))
+    .timeLimit(.minutes(10)))
   func full() async throws {
     try await withSmallDisk(size: "3m") { daemon in
       let gate = daemon.directory + "/gate"
@@ -53,7 +53,7 @@ struct FullDiskTests {
 
   @Test(
     "a daemon that starts on a full or read-only disk exits 74 or 77, says why, and loses nothing",
-    .timeLimit(.minutes(2)))
+    .timeLimit(.minutes(10)))
   func start() async throws {
     try await withSmallDisk(size: "3m") { daemon in
       let kept = try await daemon.enqueue("--hold", "true")

@@ -50,7 +50,7 @@ struct HookTests {
     }
   }
 
-  @Test("the jobs that end in a storm of kill -9 are all told of", .timeLimit(.minutes(2)))
+  @Test("the jobs that end in a storm of kill -9 are all told of", .timeLimit(.minutes(10)))
   func storm() async throws {
     let hook = "echo $JOBQ_ID >> ${JOBQ_SOCKET%/*}/told"
     try await TestDaemon.run(config: config(hook)) { daemon in

@@ -8,7 +8,7 @@ import Testing
 struct ReadOnlyDiskTests {
   @Test(
     "new work is refused with 507 and exit 75, the running job runs on, the daemon stays and says why; after a repair nothing acknowledged is lost",
-    .timeLimit(.minutes(3)))
+    .timeLimit(.minutes(10)))
   func underWork() async throws {
     try await withDisk { daemon, disk in
       let gate = daemon.directory + "/gate"

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite("Schedules, as a user runs them", .timeLimit(.minutes(3)))
+@Suite("Schedules, as a user runs them", .timeLimit(.minutes(10)))
 struct ScheduleTests {
   private struct Schedule: Decodable {
     struct Run: Decodable {

@@ -9,7 +9,7 @@ import Testing
 struct SystemdTests {
   private let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
-  @Test("messages arrive as sd_notify(3) has them, at a path", .timeLimit(.minutes(1)))
+  @Test("messages arrive as sd_notify(3) has them, at a path", .timeLimit(.minutes(10)))
   func notifyPath() async throws {
     let scratch = try Scratch()
     let socket = try DatagramSocket(scratch.path + "/notify")
@@ -25,7 +25,7 @@ struct SystemdTests {
     #expect(socket.receive() == "WATCHDOG=1")
   }
 
-  @Test("messages arrive at an abstract address", .timeLimit(.minutes(1)))
+  @Test("messages arrive at an abstract address", .timeLimit(.minutes(10)))
   func notifyAbstract() async throws {
     let name = "@jobq-test-\(getpid())-\(UInt64.random(in: 0...UInt64.max))"
     let socket = try DatagramSocket(name)
@@ -33,7 +33,7 @@ struct SystemdTests {
     #expect(socket.receive() == "READY=1")
   }
 
-  @Test("a reload carries the monotonic time by which systemd tells it from others", .timeLimit(.minutes(1)))
+  @Test("a reload carries the monotonic time by which systemd tells it from others", .timeLimit(.minutes(10)))
   func reloading() async throws {
     let scratch = try Scratch()
     let socket = try DatagramSocket(scratch.path + "/notify")
@@ -57,7 +57,7 @@ struct SystemdTests {
     await Notifier(path: "/nonexistent/notify", logger: quiet).send(.ready)
   }
 
-  @Test("the watchdog pings as long as the daemon answers, and no longer", .timeLimit(.minutes(1)))
+  @Test("the watchdog pings as long as the daemon answers, and no longer", .timeLimit(.minutes(10)))
   func watchdog() async throws {
     let scratch = try Scratch()
     let socket = try DatagramSocket(scratch.path + "/notify")

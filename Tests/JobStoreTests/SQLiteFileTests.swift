@@ -196,7 +196,7 @@ import Testing
 
   @Test(
     "a large database is opened at once after a clean stop and checked meanwhile; damage then refuses new work",
-    .timeLimit(.minutes(1)))
+    .timeLimit(.minutes(10)))
   func backgroundCheck() async throws {
     try await withClosedStore { directory, database in
       var store = try await SQLiteJobStore.open(directory: directory)

@@ -5,7 +5,7 @@ import JobStore
 import Supervisor
 import Testing
 
-@Suite("Schedules under the supervisor", .timeLimit(.minutes(2)))
+@Suite("Schedules under the supervisor", .timeLimit(.minutes(10)))
 struct ScheduleTests {
   private static let start = Timestamp(rfc3339: "2026-11-24T00:00:00Z")!
   private func at(_ seconds: Int64) -> Timestamp { Self.start + .seconds(seconds) }

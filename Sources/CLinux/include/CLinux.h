@@ -27,6 +27,11 @@ int clinux_identify(const char *path, struct clinux_identity *identity);
 /// A pipe, read end first, closed at exec (pipe2(2)); -1 and errno where that fails.
 int clinux_pipe(int *ends);
 
+/// Fills those of the descriptors 0, 1 and 2 that are closed, so that nothing else that is opened becomes the standard
+/// output of a program that was started without one: with /dev/null, opened the wrong way around, so that reading the
+/// one and writing the others fail as they would have (EBADF). For the first line of a program.
+void clinux_fill_standard_descriptors(void);
+
 /// Lets go of the code and the constants of the program and its libraries: what is used again is mapped again from the
 /// page cache. Only of segments that are never written, so that nothing is lost (madvise(2), MADV_DONTNEED of a mapped
 /// file).

@@ -1,4 +1,5 @@
 package import ArgumentParser
+import CLinux
 import FoundationEssentials
 import Glibc
 import JobModel
@@ -33,7 +34,10 @@ package struct DaemonCommand: AsyncParsableCommand {
   package init() {}
 
   /// The whole program: reads the command line, runs, and exits with the code that says how it went.
-  package static func start() async { await main() }
+  package static func start() async {
+    clinux_fill_standard_descriptors()
+    await main()
+  }
 
   package func validate() throws {
     if json, !doctor { throw ValidationError("--json goes with --doctor") }
