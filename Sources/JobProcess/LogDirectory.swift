@@ -53,62 +53,72 @@ package struct LogDirectory: Sendable {
     }
   }
 
+  // Each shard is a piece of work of its own, between which readers get their turn.
+
   /// Removes all output of these jobs. What cannot be removed stays, and is harmless: numbers are never reused.
   package func remove(_ ids: [JobID]) async {
-    guard !ids.isEmpty else { return }
-    await threads.run {
-      for (name, ids) in Dictionary(grouping: ids, by: LogNames.shard(of:)) {
-        removeEntries(ofJobs: Set(ids), in: name)
-      }
+    for (name, ids) in Dictionary(grouping: ids, by: LogNames.shard(of:)) {
+      await threads.run { removeEntries(ofJobs: Set(ids), in: name) }
     }
   }
 
   /// Removes output that was last written before `time`, but none of the jobs in `spared`, which run. What cannot be
   /// removed stays.
   package func removeOlder(than time: Timestamp, sparing spared: Set<JobID>) async {
-    await threads.run {
-      forEachEntry(writtenBefore: time) { id, entry, shard in
-        if !spared.contains(id) { Self.removeEntry(entry, in: shard) }
+    for name in await shards() {
+      await threads.run {
+        forEachEntry(writtenBefore: time, in: name) { id, entry, shard in
+          if !spared.contains(id) { Self.removeEntry(entry, in: shard) }
+        }
       }
     }
   }
 
   /// The same of these jobs only.
   package func removeOlder(than time: Timestamp, of ids: Set<JobID>) async {
-    guard !ids.isEmpty else { return }
-    await threads.run {
-      forEachEntry(writtenBefore: time, in: Set(ids.map(LogNames.shard(of:)))) { id, entry, shard in
-        if ids.contains(id) { Self.removeEntry(entry, in: shard) }
+    for name in Set(ids.map(LogNames.shard(of:))) {
+      await threads.run {
+        forEachEntry(writtenBefore: time, in: name) { id, entry, shard in
+          if ids.contains(id) { Self.removeEntry(entry, in: shard) }
+        }
       }
     }
   }
 
   /// The jobs of which some output was last written before `time`, in the order of their numbers.
   package func jobs(writtenBefore time: Timestamp) async -> [JobID] {
+    var all: Set<JobID> = []
+    for name in await shards() {
+      all.formUnion(
+        await threads.run {
+          var ids: Set<JobID> = []
+          forEachEntry(writtenBefore: time, in: name) { id, _, _ in ids.insert(id) }
+          return ids
+        })
+    }
+    return all.sorted()
+  }
+
+  private func shards() async -> [String] {
     await threads.run {
-      var ids: Set<JobID> = []
-      forEachEntry(writtenBefore: time) { id, _, _ in ids.insert(id) }
-      return ids.sorted()
+      guard let root = try? System.openDirectory(path) else { return [] }
+      return (try? System.names(in: root)) ?? []
     }
   }
 
-  /// Tells of each head or directory of later segments that was last written before `time`, then drops the shards that
-  /// are empty.
-  /// - Parameter shards: nil: all.
-  private func forEachEntry(
-    writtenBefore time: Timestamp, in shards: Set<String>? = nil, _ body: (JobID, String, Descriptor) -> Void
-  ) {
-    guard let root = try? System.openDirectory(path), let names = try? System.names(in: root) else { return }
-    for name in names where shards?.contains(name) ?? true {
-      guard let shard = openShard(name), let entries = try? System.names(in: shard) else { continue }
-      for entry in entries {
-        guard let id = LogNames.job(ofEntry: entry), let written = System.lastWrite(to: entry, at: shard),
-          written < time
-        else { continue }
-        body(id, entry, shard)
-      }
-      try? System.removeDirectory(name, at: root)
+  /// Tells of each head or directory of later segments that was last written before `time`, then drops the shard if it is
+  /// empty.
+  private func forEachEntry(writtenBefore time: Timestamp, in name: String, _ body: (JobID, String, Descriptor) -> Void)
+  {
+    guard let root = try? System.openDirectory(path), let shard = openShard(name),
+      let entries = try? System.names(in: shard)
+    else { return }
+    for entry in entries {
+      guard let id = LogNames.job(ofEntry: entry), let written = System.lastWrite(to: entry, at: shard), written < time
+      else { continue }
+      body(id, entry, shard)
     }
+    try? System.removeDirectory(name, at: root)
   }
 
   private func removeEntries(ofJobs ids: Set<JobID>, in name: String) {

@@ -4,17 +4,23 @@ import SQLite
 /// Which jobs fit: what listings and bulk verbs begin with. An index leads to them by the narrowest condition that has
 /// one (a label, a name, a state), and the others are looked at on the way.
 extension JobReader {
+  /// Jobs of so many bytes are enough for one page, however many were asked for: a payload may have megabytes.
+  private static let enough = 4 << 20
+
   /// Newest first.
   func jobs(_ filter: JobFilter) throws(SQLiteError) -> JobPage {
     let limit = min(max(filter.limit, JobFilter.limits.lowerBound), JobFilter.limits.upperBound)
     // One more than the page holds tells whether there is another.
     let found = try ids(filter, limit: limit + 1)
-    let page = found.prefix(limit)
     var jobs: [Job] = []
-    for id in page {
-      if let job = try job(id) { jobs.append(job) }
+    var bytes = 0
+    for (index, id) in found.prefix(limit).enumerated() {
+      guard let job = try job(id) else { continue }
+      jobs.append(job)
+      bytes += job.roughSize
+      if bytes >= Self.enough, index + 1 < found.count { return JobPage(jobs: jobs, nextBefore: id) }
     }
-    return JobPage(jobs: jobs, nextBefore: found.count > limit ? page.last : nil)
+    return JobPage(jobs: jobs, nextBefore: found.count > limit ? found[limit - 1] : nil)
   }
 
   /// Newest first, from below `filter.before`.

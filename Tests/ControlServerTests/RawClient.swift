@@ -10,7 +10,7 @@ final class RawClient: Sendable {
   private let buffer = Box<[UInt8]>([])
 
   /// - Parameter patience: seconds after which a read that got nothing fails: only for a test that fails.
-  init(_ path: String, patience: Int = 20) throws {
+  init(_ path: String, patience: Int = 120) throws {
     descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
     var timeout = timeval(tv_sec: patience, tv_usec: 0)
     setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))

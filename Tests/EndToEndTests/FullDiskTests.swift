@@ -38,7 +38,7 @@ struct FullDiskTests {
       #expect(kill(daemon.child.pid, 0) == 0)
 
       unlink(ballast)
-      #expect(try await daemon.jobq("wait", running, "--timeout", "30s").status == 7)
+      #expect(try await daemon.jobq("wait", running, "--timeout", "600s").status == 7)
       let job = try await daemon.job(running)
       #expect(job["outcome"] as? String == "failed" && job["exit_code"] as? Int == 7)
       #expect((job["attempts"] as? [Any])?.count == 1)

@@ -67,7 +67,7 @@ struct GraphTests {
       lines = []
       let first = try #require(Int(done.line.split(separator: " ")[2].split(separator: "–")[0]))
       #expect(try await daemon.jobq("cancel", "\(first)").status == 0)
-      #expect(try await daemon.jobq("wait", "\(first + 2999)", "--timeout", "30s").status == 125)
+      #expect(try await daemon.jobq("wait", "\(first + 2999)", "--timeout", "600s").status == 125)
     }
   }
 
@@ -83,7 +83,7 @@ struct GraphTests {
       #expect(receipt?["count"] == 30_000)
       #expect(try await daemon.jobq("cancel", "\(first)").status == 0)
       try await daemon.crash()
-      #expect(try await daemon.jobq("wait", "\(first + 29_999)", "--timeout", "60s").status == 125)
+      #expect(try await daemon.jobq("wait", "\(first + 29_999)", "--timeout", "600s").status == 125)
       #expect(try await daemon.jobq("list", "--state", "held", "--limit", "1").out == "No jobs.\n")
     }
   }

@@ -59,7 +59,7 @@ struct HookTests {
         for _ in 0..<10 { ids.insert(try await daemon.enqueue("false")) }
         try await daemon.crash()
       }
-      for id in ids { _ = try await daemon.jobq("wait", id, "--timeout", "60s") }
+      for id in ids { _ = try await daemon.jobq("wait", id, "--timeout", "600s") }
       var told: Set<String> = []
       let deadline = Date().addingTimeInterval(60)
       while told != ids, Date() < deadline { told = Set(try await lines(daemon.directory + "/told", atLeast: 1)) }

@@ -33,8 +33,8 @@ struct HostileTests {
       let many = try await daemon.enqueue(
         "sh", "-c", "i=0; while [ $i -lt 2000 ]; do sh -c 'exec sleep 600' \(mark) & i=$((i+1)); done; exit 3")
       let silent = try await daemon.enqueue("sh", "-c", "exec >&- 2>&- <&-; sleep 0.2; exit 4")
-      #expect(try await daemon.jobq("wait", silent, "--timeout", "120s").status == 4)
-      #expect(try await daemon.jobq("wait", many, "--timeout", "200s").status == 3)
+      #expect(try await daemon.jobq("wait", silent, "--timeout", "600s").status == 4)
+      #expect(try await daemon.jobq("wait", many, "--timeout", "600s").status == 3)
       let left = try FileManager.default.contentsOfDirectory(atPath: "/proc").filter { pid in
         guard Int(pid) != nil, let environment = FileManager.default.contents(atPath: "/proc/\(pid)/environ") else {
           return false
@@ -138,7 +138,7 @@ struct HostileTests {
       let followed = await follower.wait()
       #expect(followed.status == 0 && followed.out == "a\n", "\(followed)")
       let later = try await daemon.enqueue("echo", "later")
-      #expect(try await daemon.jobq("wait", later, "--timeout", "30s").status == 0)
+      #expect(try await daemon.jobq("wait", later, "--timeout", "600s").status == 0)
       #expect(try await daemon.jobq("logs", later).out == "later\n")
     }
   }

@@ -119,7 +119,7 @@ struct LeaseTests {
         "work", "q", "--lease", "1s", "--max", "2", "--", "sh", "-c",
         "read n; test $n = 1 || sleep 60; sleep 2.5; echo done",
       ])
-      #expect(try await daemon.jobq("wait", long, "--timeout", "20s").status == 0)
+      #expect(try await daemon.jobq("wait", long, "--timeout", "600s").status == 0)
       let job = try await daemon.job(long)
       #expect(job["attempt"] as? Int == 1 && job["result"] as? String == "done")
       let cancelled = try await daemon.payload("2", queue: "q")
@@ -142,7 +142,7 @@ struct LeaseTests {
       try await daemon.started(first)
       try await daemon.crash()
       try open(first)
-      #expect(try await daemon.jobq("wait", first, "--timeout", "20s").status == 0)
+      #expect(try await daemon.jobq("wait", first, "--timeout", "600s").status == 0)
       let second = try await daemon.payload("2", queue: "q")
       try await daemon.started(second)
       worker.send(SIGTERM)

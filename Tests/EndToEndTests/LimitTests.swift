@@ -126,7 +126,7 @@ struct LimitTests {
       #expect(why["reason"] as? String == "rate_limit" && (why["remedy"] as? String)?.contains("jobq.yaml") == true)
       try Data("workers: 2\n".utf8).write(to: URL(fileURLWithPath: daemon.directory + "/jobq.yaml"))
       daemon.child.send(SIGHUP)
-      #expect(try await daemon.jobq("wait", second, "--timeout", "20s").status == 0)
+      #expect(try await daemon.jobq("wait", second, "--timeout", "600s").status == 0)
     }
   }
 
@@ -145,14 +145,14 @@ struct LimitTests {
       // By alarm: both ends are set anew.
       try await daemon.jobq("pause", "--for", "300ms")
       try await daemon.jobq("pause", "mail", "--for", "600ms")
-      #expect(try await daemon.jobq("wait", id, "--timeout", "20s").status == 0)
+      #expect(try await daemon.jobq("wait", id, "--timeout", "600s").status == 0)
 
       try await daemon.jobq("pause", "mail", "--for", "200ms")
       let next = try await daemon.enqueue("-q", "mail", "true")
       _ = await daemon.stop()
       try await Task.sleep(for: .milliseconds(300))
       try await daemon.restart()
-      #expect(try await daemon.jobq("wait", next, "--timeout", "20s").status == 0)
+      #expect(try await daemon.jobq("wait", next, "--timeout", "600s").status == 0)
 
       try await daemon.jobq("pause", "mail", "--for", "1h")
       try await daemon.crash()

@@ -56,10 +56,10 @@ struct ReadOnlyDiskTests {
       let again = try Child("/usr/bin/timeout", ["30", "cat", sign], environment: ["PATH": "/usr/bin:/bin"])
       try "\n".write(toFile: gate, atomically: false, encoding: .utf8)
       #expect(await again.wait().out == "on\n")
-      #expect(try await daemon.jobq("wait", running, "--timeout", "30s").status == 7)
+      #expect(try await daemon.jobq("wait", running, "--timeout", "600s").status == 7)
       let attempts = try await daemon.job(running)["attempts"] as? [[String: Any]]
       #expect(attempts?.map { $0["outcome"] as? String } == ["interrupted", "failed"])
-      #expect(try await daemon.jobq("wait", waiting, "--timeout", "30s").status == 0)
+      #expect(try await daemon.jobq("wait", waiting, "--timeout", "600s").status == 0)
       #expect(try await daemon.jobq("enqueue", "--wait", "true").status == 0)
     }
   }

@@ -14,7 +14,7 @@ struct RestartTests {
       for _ in 0..<20 { ids.append(try await daemon.enqueue("true")) }
       try await daemon.started(running)
       try await daemon.crash()
-      for id in ids { #expect(try await daemon.jobq("wait", id, "--timeout", "30s").status == 0) }
+      for id in ids { #expect(try await daemon.jobq("wait", id, "--timeout", "600s").status == 0) }
       let job = try await daemon.job(running)
       let attempts = try #require(job["attempts"] as? [[String: Any]])
       #expect(attempts.map { $0["outcome"] as? String } == ["interrupted", "succeeded"])

@@ -62,7 +62,7 @@ struct ScheduleTests {
       let times = try due.map { try style.parse($0).timeIntervalSince1970 }
       for (later, earlier) in zip(times, times.dropFirst()) { #expect(abs(later - earlier - 1) < 0.01) }
       // The store has these jobs and no other, and all come to their end.
-      for job in jobs { #expect(try await daemon.jobq("wait", "\(job)", "--timeout", "60s").status == 0) }
+      for job in jobs { #expect(try await daemon.jobq("wait", "\(job)", "--timeout", "600s").status == 0) }
       let all = try await daemon.jobq("list", "--limit", "1000", "--json")
       #expect(all.out.components(separatedBy: "\"id\":").count - 1 == jobs.count)
       let ran = Set(try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n").compactMap { Int($0) })

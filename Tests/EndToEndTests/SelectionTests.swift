@@ -110,7 +110,7 @@ struct SelectionTests {
       #expect(job["priority"] as? Int == -5 && job["queue"] as? String == "mail" && job["name"] is NSNull)
       #expect(job["labels"] as? [String: String] == ["a": "b"])
       #expect(try await daemon.jobq("edit", id, "--delay", "0").status == 0)
-      #expect(try await daemon.jobq("wait", id, "--timeout", "20s").status == 0)
+      #expect(try await daemon.jobq("wait", id, "--timeout", "600s").status == 0)
       let ended = try await daemon.jobq("edit", id, "-p", "1")
       #expect(ended.status == 1 && ended.err.contains("only a waiting job can be edited"))
       #expect(try await daemon.jobq("edit", id).status == 64)

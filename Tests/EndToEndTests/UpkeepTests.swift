@@ -87,7 +87,7 @@ struct UpkeepTests {
       #expect(try await daemon.jobq("backup", "--force", file, "--json").out.contains("\"bytes\""))
       // More work comes after the backup, and is lost with the disk.
       let later = try await daemon.enqueue("echo", "lost")
-      #expect(try await daemon.jobq("wait", later, "--timeout", "60s").status == 0)
+      #expect(try await daemon.jobq("wait", later, "--timeout", "600s").status == 0)
       #expect(await daemon.stop().status == 0)
 
       try FileManager.default.removeItem(atPath: daemon.state)
@@ -95,14 +95,14 @@ struct UpkeepTests {
         atPath: daemon.state, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
       try FileManager.default.moveItem(atPath: file, toPath: daemon.state + "/jobq.db")
       try await daemon.restart()
-      #expect(try await daemon.jobq("wait", running, "--timeout", "60s").status == 0)
+      #expect(try await daemon.jobq("wait", running, "--timeout", "600s").status == 0)
       let attempts = try #require(try await daemon.job(running)["attempts"] as? [[String: Any]])
       #expect(attempts.map { $0["outcome"] as? String } == ["interrupted", "succeeded"])
       #expect(try await daemon.jobq("status", later).status == 1)
       // Its number is not given again: its log is still there, and is nobody else's.
       let silent = try await daemon.enqueue("true")
       #expect(Int(silent)! > Int(later)! && Int(silent)! <= Int(later)! + 1_000_000_000)
-      #expect(try await daemon.jobq("wait", silent, "--timeout", "60s").status == 0)
+      #expect(try await daemon.jobq("wait", silent, "--timeout", "600s").status == 0)
       #expect(try await daemon.jobq("logs", silent).out == "")
       #expect(try await daemon.jobq("doctor").status == 0)
     }

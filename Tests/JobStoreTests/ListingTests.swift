@@ -4,6 +4,28 @@ import SeededRandom
 import Testing
 
 @Suite struct ListingTests {
+  @Test("a page ends where its jobs are large, and the next one goes on there", arguments: Engine.all)
+  func largeJobs(_ engine: Engine) async throws {
+    try await engine.withStore { store in
+      let payload = JSONValue.string(String(repeating: "x", count: 1_500_000))
+      for _ in 0..<7 {
+        _ = try await store.add(
+          JobSpec(queue: "q", work: .payload(payload), killGrace: .zero, retries: 0, backoff: .standard))
+      }
+      var filter = JobFilter()
+      filter.limit = 1000
+      var sizes: [Int] = []
+      var seen: [JobID] = []
+      repeat {
+        let page = try await store.jobs(filter)
+        sizes.append(page.jobs.count)
+        seen += page.jobs.map(\.id)
+        filter.before = page.nextBefore
+      } while filter.before != nil
+      #expect(sizes == [3, 3, 1] && seen.map(\.rawValue) == [7, 6, 5, 4, 3, 2, 1])
+    }
+  }
+
   @Test("a listing shows what fits all conditions, newest first, page after page", arguments: Engine.all)
   func pages(_ engine: Engine) async throws {
     try await engine.withStore { store in

@@ -81,7 +81,7 @@ struct House {
     return try await service.enqueue([request], by: Submitter(uid: 0, pid: 1))[0].id
   }
 
-  func end(of id: JobID) async throws -> Job { try await service.wait(id, timeout: .seconds(30), viewer: 0) }
+  func end(of id: JobID) async throws -> Job { try await service.wait(id, timeout: .seconds(300), viewer: 0) }
 
   /// The whole log as text; followed where it is asked.
   func log(_ id: JobID, attempt: Int? = nil, stream: LogStream? = nil, follow: Bool = false) async throws -> String {
