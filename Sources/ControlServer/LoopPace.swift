@@ -3,7 +3,7 @@ import NIOCore
 
 /// Whether the event loop sleeps while the store answers its one request. To be woken, on a processor that has been
 /// halted meanwhile, takes longer than to look a few times whether the answer is there: where the last one came soon, the
-/// loop looks on for a moment before it sleeps, and lets everyone else run who can. See decision 0014 for what was measured.
+/// loop looks on for a moment before it sleeps, and lets everyone else run who can. See decision 0016 for what was measured.
 ///
 /// Only for a request that is alone, of a connection that asked last time too: those that are under way together share a
 /// wake-up as they share a commit. Meanwhile the loop reads no socket: another client that comes just then waits for a

@@ -5,7 +5,8 @@ import Synchronization
 
 /// The reactor's thread: it sleeps in epoll_wait(2) until a process ends, output comes, a deadline passes or a
 /// command is given.
-/// Nothing in here is touched by another thread, and nothing in here waits for anything else.
+/// Nothing in here is touched by another thread. It waits for nothing else, but for the disk under the logs where that is
+/// slow to take a write, and for a child that could not be watched (`unwatchable`).
 final class ReactorLoop {
   /// What a descriptor is watched for. With the attempt's serial it is its number in the queue.
   enum Watched: UInt64 {

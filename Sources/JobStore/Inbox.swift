@@ -111,7 +111,7 @@ final class Inbox<Message: Sendable>: Sendable {
 }
 
 /// How closely messages follow one another, as one thread sees it. To sleep and be woken takes longer than a whole enqueue
-/// otherwise computes: where the last wait was short, the thread looks on for as long as that before it sleeps. Where
+/// otherwise computes: where the last wait was short, the thread looks on for a moment before it sleeps. Where
 /// messages are rare it never does, so it costs an idle machine nothing. Whoever else may run on its processor goes first,
 /// each time that it looks: often that is the very thread for whose message it waits. See decision 0014 for what was
 /// measured.

@@ -17,7 +17,7 @@ struct CompletionTests {
     try Data(generated.out.utf8).write(to: URL(fileURLWithPath: directory + "/_jobq"))
     try Data(script.utf8).write(to: URL(fileURLWithPath: directory + "/script"))
     let finished = try await Child(
-      "/usr/bin/timeout", ["--kill-after=5", "60", "/usr/bin/\(shell)"] + arguments + ["script"],
+      "/usr/bin/timeout", ["--kill-after=5", "600", "/usr/bin/\(shell)"] + arguments + ["script"],
       environment: ["PATH": "\(Programs.directory):/usr/bin:/bin", "HOME": directory, "TERM": "xterm"],
       directory: directory
     ).wait()

@@ -231,7 +231,7 @@ struct DamageTests {
   }
 
   private static func write(_ bytes: [UInt8], at offset: Int, in path: String) throws {
-    let file = open(path, O_WRONLY)
+    let file = open(path, O_WRONLY | O_CLOEXEC)
     defer { close(file) }
     guard pwrite(file, bytes, bytes.count, off_t(offset)) == bytes.count else { throw TestFault("write \(path)") }
   }

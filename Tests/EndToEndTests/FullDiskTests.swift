@@ -127,9 +127,9 @@ struct FullDiskTests {
         environment: ["PATH": "/usr/bin:/bin", "HOME": daemon.directory])).wait()
   }
 
-  /// Writes until nothing more fits.
+  /// Writes until nothing more fits. Closed at exec: a child of another test that held it would keep its blocks.
   private func fill(_ path: String) {
-    let file = open(path, O_WRONLY | O_CREAT | O_APPEND, 0o600)
+    let file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
     defer { close(file) }
     for count in [65_536, 4096] {
       let bytes = [UInt8](repeating: 0x42, count: count)

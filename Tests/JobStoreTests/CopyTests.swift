@@ -107,7 +107,7 @@ import Testing
       var store = try await SQLiteJobStore.open(directory: directory)
       for _ in 0..<70 { try await store.add(.command(String(repeating: "x", count: 1_000_000))) }
       await store.close()
-      let file = open(directory + "/jobq.db", O_RDWR)
+      let file = open(directory + "/jobq.db", O_RDWR | O_CLOEXEC)
       let rubbish = [UInt8](repeating: 0x5A, count: 4096)
       // Over 64 MiB, and clean: it opens, and the check in the background races with the copy.
       #expect(pwrite(file, rubbish, rubbish.count, 5000 * 4096) == rubbish.count)

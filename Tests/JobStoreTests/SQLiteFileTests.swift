@@ -203,7 +203,7 @@ import Testing
       let large = String(repeating: "x", count: 1_000_000)
       for _ in 0..<70 { try await store.add(.command(large)) }
       await store.close()
-      let file = open(database, O_RDWR)
+      let file = open(database, O_RDWR | O_CLOEXEC)
       defer { close(file) }
       let rubbish = [UInt8](repeating: 0x5A, count: 4096)
       #expect(pwrite(file, rubbish, rubbish.count, 5000 * 4096) == rubbish.count)

@@ -237,7 +237,7 @@ struct ScheduleTests {
         })
       await time.pass(to: at(60), next: at(120))
       let ballast = directory + "/ballast"
-      let descriptor = open(ballast, O_CREAT | O_WRONLY, 0o600)
+      let descriptor = open(ballast, O_CREAT | O_WRONLY | O_CLOEXEC, 0o600)
       let block = [UInt8](repeating: 0, count: 4096)
       while write(descriptor, block, block.count) > 0 {}
       close(descriptor)
