@@ -34,7 +34,7 @@ enum Daemon {
       throw error
     }
     logger.notice("stopped")
-    log.sink.flush()
+    log.sink.flush(within: .seconds(2))
   }
 
   private static func open(_ launch: Launch) async throws(StartError) -> SQLiteJobStore {

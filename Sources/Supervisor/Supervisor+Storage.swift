@@ -5,6 +5,8 @@ import Logging
 struct StorageTrouble {
   var error: StoreError?
   var isBeingRepaired = false
+  /// What the scheduler asked was refused by a fault of jobqd's own, and is asked again in a moment.
+  var isAskedAgain = false
   var waiting: [CheckedContinuation<Bool, Never>] = []
 }
 
@@ -24,6 +26,24 @@ extension Supervisor {
     guard !storage.isBeingRepaired, phase != .ending, phase != .stopped else { return }
     storage.isBeingRepaired = true
     chore { await $0.repair() }
+  }
+
+  /// What the scheduler asked has failed. Where storage does, the repair lets it ask again; after anything else nothing
+  /// may ever stir it, so it asks again after a while.
+  func schedulingFailed(_ error: StoreError) {
+    storageFailed(error)
+    if case .storage = error.code { return }
+    guard !storage.isAskedAgain, phase != .ending, phase != .stopped else { return }
+    storage.isAskedAgain = true
+    chore { supervisor in
+      try? await Task.sleep(for: .seconds(5))
+      await supervisor.askAgain()
+    }
+  }
+
+  private func askAgain() {
+    storage.isAskedAgain = false
+    if !Task.isCancelled, phase != .ending, phase != .stopped { apply(.loosened) }
   }
 
   private func repair() async {

@@ -269,7 +269,7 @@ package actor Supervisor {
       apply(.claimed(try await store.claim(request, at: time.now())))
     } catch {
       apply(.claimFailed)
-      storageFailed(error)
+      schedulingFailed(error)
     }
   }
 
@@ -278,7 +278,7 @@ package actor Supervisor {
       apply(.promoted(try await store.promoteDue(at: time.now(), limit: 1000)))
     } catch {
       apply(.promoteFailed)
-      storageFailed(error)
+      schedulingFailed(error)
     }
   }
 

@@ -133,6 +133,8 @@ struct LoggingTests {
     let line = String(repeating: "x", count: 1023) + "\n"
     // Nobody reads: the lines wait in the sink, up to a mebibyte, and none of these calls waits for them.
     for _ in 0..<2000 { sink.write(line) }
+    // Nor does the end of the program.
+    sink.flush(within: .milliseconds(50))
     // Now somebody does.
     let reader = Task.detached { [descriptor = ends[0]] in  // A thread's work, not a worker's: it only reads a pipe.
       var buffer = [UInt8](repeating: 0, count: 1 << 16)

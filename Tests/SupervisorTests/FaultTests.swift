@@ -1,8 +1,9 @@
 import JobModel
 import JobStore
 import SQLite
-import Supervisor
 import Testing
+
+@testable import Supervisor
 
 @Suite("Faults of jobqd's own")
 struct FaultTests {
@@ -16,6 +17,21 @@ struct FaultTests {
       CREATE TRIGGER refused BEFORE UPDATE OF exit_code ON attempts WHEN new.exit_code = \(exitCode)
       BEGIN SELECT RAISE(ABORT, 'refused by the test'); END
       """)
+  }
+
+  @Test("a claim that the store refuses is asked again, though nothing else stirs")
+  func claim() async throws {
+    try await House.with(workers: 1) { house in
+      let database = try Connection(house.directory + "/jobq.db", .readWrite)
+      database.wait(forLocks: 10_000)
+      try database.neverCheckpointOnClose()
+      try database.execute(
+        "CREATE TRIGGER refused BEFORE INSERT ON attempts BEGIN SELECT RAISE(ABORT, 'refused by the test'); END")
+      let id = try await house.enqueue("true")
+      while await !house.supervisor.storage.isAskedAgain { await Task.yield() }
+      try database.execute("DROP TRIGGER refused")
+      #expect(try await house.end(of: id).state == .succeeded)
+    }
   }
 
   @Test("an ending that the store refuses for ever ends its job as failed, with the reason, and frees its slot")

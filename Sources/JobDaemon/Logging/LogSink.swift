@@ -51,8 +51,13 @@ package final class LogSink: Sendable {
     }
   }
 
-  /// Waits until all lines so far are written. For the last step before an exit.
-  package func flush() { queue.sync {} }
+  /// Waits until all lines so far are written, but no longer than `limit`: who does not read them must not keep the
+  /// program from its end. For the last step before an exit.
+  package func flush(within limit: Duration = .seconds(60)) {
+    let done = DispatchSemaphore(value: 0)
+    queue.async { done.signal() }
+    _ = done.wait(timeout: .now() + .milliseconds(Int(limit / .milliseconds(1))))
+  }
 
   /// An error ends the line: there is no place left to tell of it.
   private func put(_ bytes: [UInt8]) {
