@@ -52,8 +52,7 @@ struct Cgroup: Sendable {
   func processes() -> [pid_t] {
     paths().flatMap { path -> [pid_t] in
       do throws(Failure) {
-        let directory = try System.openDirectory(path, at: parent)
-        return try Self.pids(System.contents("cgroup.procs", at: directory))
+        return try Self.pids(System.contents("\(path)/cgroup.procs", at: parent))
       } catch {
         return error.errno == ENOENT || error.errno == ENODEV || error.errno == ENOTDIR ? [] : [0]
       }

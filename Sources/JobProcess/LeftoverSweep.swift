@@ -51,8 +51,8 @@ struct LeftoverSweep: Sendable {
         }
       }
     } catch {
-      // None of them can have outlived a boot.
-      return Set(leftovers.filter { $0.bootID == bootID }.map(\.id)).sorted()
+      // None can have outlived a boot; of one whose process was not noted yet nothing is known.
+      return Set(leftovers.filter { $0.bootID == nil || $0.bootID == bootID }.map(\.id)).sorted()
     }
     for directory in directories { Self.cgroup(at: directory)?.removeAll() }
     for (cgroup, key) in cgroups?.cgroups(of: store) ?? [] where isMeant(key) { cgroup.removeAll() }

@@ -114,9 +114,7 @@ extension JSONValue {
   fileprivate init(_ request: JobRequest) throws(Problem) {
     do {
       let text = try JSONEncoder().encode(request)
-      let decoder = JSONDecoder()
-      decoder.userInfo[JSONDocument.key] = JSONDocument(Array(text))
-      self = try decoder.decode(JSONValue.self, from: text)
+      self = try JSONValue.plain(Array(text).span) ?? JSONDecoder().decode(JSONValue.self, from: text)
     } catch {
       throw Problem(.fault, "the job of a schedule cannot be written as JSON: \(error)")
     }
