@@ -197,11 +197,11 @@ extension SchedulerCore {
     guard !isStopping,
       alarms.leaseWall != nil || alarms.leaseBoot != nil || running.values.contains(where: \.isLeased)
     else { return }
+    // As for jobs: the answer tells anew what is still to come, and where none comes `loosened` asks again.
+    (alarms.leaseWall, alarms.leaseBoot) = (nil, nil)
     switch expiring {
     case .idle:
       expiring = .asked
-      // As for jobs: the answer tells anew what is still to come, and where none comes `loosened` asks again.
-      (alarms.leaseWall, alarms.leaseBoot) = (nil, nil)
       actions.append(.expire)
     case .asked: expiring = .askedAndStale
     case .askedAndStale: break

@@ -76,10 +76,16 @@ package struct SchedulerCore: Sendable {
     var leaseWall: Timestamp?
     var leaseBoot: Int64?
 
-    var action: Action {
-      .arm(
+    var next: (wall: Timestamp?, boot: Int64?) {
+      (
         wall: [wall, leaseWall].compactMap { $0 }.min(),
-        boot: [boot, start, leaseStart, leaseBoot].compactMap { $0 }.min())
+        boot: [boot, start, leaseStart, leaseBoot].compactMap { $0 }.min()
+      )
+    }
+
+    var action: Action {
+      let next = next
+      return .arm(wall: next.wall, boot: next.boot)
     }
   }
 
@@ -258,6 +264,10 @@ package struct SchedulerCore: Sendable {
     case .askedAndStale: break
     }
   }
+
+  /// When it is to be woken next. What has come and is being dealt with is not among it: whoever arms for other times too
+  /// takes these from here each time, since one that has passed would go off again and again.
+  package var alarm: (wall: Timestamp?, boot: Int64?) { alarms.next }
 
   /// How many of our workers have an attempt: all that runs but what is leased. Queues and keys are bounded by both.
   package var busy: Int { running.values.count { !$0.isLeased } }

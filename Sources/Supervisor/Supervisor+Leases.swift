@@ -147,7 +147,7 @@ extension Supervisor {
       apply(.lease(.expired(report)))
     } catch {
       apply(.lease(.expireFailed))
-      storageFailed(error)
+      schedulingFailed(error)
     }
   }
 }

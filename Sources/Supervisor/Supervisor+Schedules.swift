@@ -109,7 +109,7 @@ extension Supervisor {
     } catch {
       schedules.stall(name)
       logger.error("a schedule could not be run: \(error)", metadata: ["schedule": "\(name)"])
-      return storageFailed(error)
+      return schedulingFailed(error)
     }
     // A moment may have been long enough for the next due time to come.
     runDueSchedules()

@@ -28,8 +28,8 @@ extension Supervisor {
     chore { await $0.repair() }
   }
 
-  /// What the scheduler asked has failed. Where storage does, the repair lets it ask again; after anything else nothing
-  /// may ever stir it, so it asks again after a while.
+  /// What the scheduler asked, or a schedule that is due, has failed. Where storage does, the repair lets it ask again; after
+  /// anything else nothing may ever stir it, so it asks again after a while.
   func schedulingFailed(_ error: StoreError) {
     storageFailed(error)
     if case .storage = error.code { return }
@@ -43,7 +43,9 @@ extension Supervisor {
 
   private func askAgain() {
     storage.isAskedAgain = false
-    if !Task.isCancelled, phase != .ending, phase != .stopped { apply(.loosened) }
+    guard !Task.isCancelled, phase != .ending, phase != .stopped else { return }
+    apply(.loosened)
+    loosenSchedules()
   }
 
   private func repair() async {

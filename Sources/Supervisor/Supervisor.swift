@@ -45,8 +45,6 @@ package actor Supervisor {
   var unkillable: Set<JobID> = []
   private var idleWaiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
   var schedules = ScheduleBook()
-  /// What the core wants to be woken for.
-  private var coreAlarm: (wall: Timestamp?, boot: Int64?)
   /// Who waits for a word of the core on its leases, by ticket.
   var leaseTurns: [UInt64: CheckedContinuation<LeaseTurn, Never>] = [:]
   var leaseTickets: UInt64 = 0
@@ -108,7 +106,8 @@ package actor Supervisor {
     if phase == .starting { phase = .running }
     apply(.recovered)
     beginSchedules()
-    keepPruning()
+    // A stop that came first waits for what was begun before it, and for nothing that begins after.
+    if phase == .running { keepPruning() }
     async let delivering: Void = hooks.run { await self.storageIsBack(after: $0) }
     for await input in inbox {
       switch input {
@@ -206,9 +205,7 @@ package actor Supervisor {
     case .expire: chore { await $0.expireLeases() }
     case .look(let ticket, let count, let room): take(.look(count, room), ticket)
     case .turnAway(let ticket): take(.leave, ticket)
-    case .arm(let wall, let boot):
-      coreAlarm = (wall, boot)
-      rearm()
+    case .arm: rearm()
     case .start(let attempt): start(attempt)
     case .cancel(let id, let attempt):
       guard workers[id]?.attempt == attempt else { return }
@@ -220,9 +217,9 @@ package actor Supervisor {
 
   /// One alarm serves the core's times and the schedules'.
   func rearm() {
+    let alarm = core.alarm
     let due = takesDueTimes ? schedules.next : nil
-    let wall = if let core = coreAlarm.wall, let due { min(core, due) } else { coreAlarm.wall ?? due }
-    time.arm(wall: wall, boot: coreAlarm.boot)
+    time.arm(wall: [alarm.wall, due].compactMap(\.self).min(), boot: alarm.boot)
   }
 
   /// Whether schedules are looked after: not before the start, in a drain, or in a stop.

@@ -15,6 +15,7 @@ final class JumpingTime: TimeSource {
     var wall: Timestamp?
     var boot: Int64?
     var handler: (@Sendable () -> Void)?
+    var late = 0
 
     var isDue: Bool {
       if let wall, wall <= now.wall { return true }
@@ -28,12 +29,16 @@ final class JumpingTime: TimeSource {
   init(_ start: Moment) { state = Mutex(State(now: start)) }
 
   func now() -> Moment { state.withLock { $0.now } }
+  /// How often an alarm was set for a time that had come.
+  var late: Int { state.withLock { $0.late } }
   func onAlarm(_ handler: @escaping @Sendable () -> Void) { state.withLock { $0.handler = handler } }
 
   func arm(wall: Timestamp?, boot: Int64?) {
-    let handler = state.withLock { state in
+    let handler = state.withLock { state -> (@Sendable () -> Void)? in
       (state.wall, state.boot) = (wall, boot)
-      return state.isDue ? state.handler : nil
+      guard state.isDue else { return nil }
+      state.late += 1
+      return state.handler
     }
     handler?()
   }
@@ -69,7 +74,8 @@ struct ClockHouse {
   let hub: ChangeHub
 
   static func with(
-    _ directory: String, bootID: String, at start: Moment, _ body: (ClockHouse) async throws -> Void
+    _ directory: String, bootID: String, at start: Moment,
+    logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, _ body: (ClockHouse) async throws -> Void
   ) async throws {
     let store = try await SQLiteJobStore.open(directory: directory, bootID: bootID)
     let logs = try LogDirectory(path: directory + "/logs")
@@ -82,7 +88,7 @@ struct ClockHouse {
       store: store, runner: runner, time: time,
       configuration: SupervisorConfiguration(workers: 4, shutdownGrace: .milliseconds(200)),
       runAs: RunAs(user: "root", home: "/", shell: "/bin/sh", socket: directory + "/none.sock"), epoch: "test",
-      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, random: { 0 })
+      logger: logger, random: { 0 })
     let house = ClockHouse(
       store: store, time: time, service: JobService(supervisor: supervisor, pid: 1), hub: supervisor.hub)
     try await supervisor.recover()

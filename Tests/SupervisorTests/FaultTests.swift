@@ -1,3 +1,4 @@
+import Foundation
 import JobModel
 import JobStore
 import SQLite
@@ -9,10 +10,7 @@ import Testing
 struct FaultTests {
   /// Lets the database refuse every ending with this exit code, as a broken rule would.
   private func refuse(exitCode: Int, in house: House) throws {
-    let database = try Connection(house.directory + "/jobq.db", .readWrite)
-    database.wait(forLocks: 10_000)
-    try database.neverCheckpointOnClose()
-    try database.execute(
+    try open(house.directory).execute(
       """
       CREATE TRIGGER refused BEFORE UPDATE OF exit_code ON attempts WHEN new.exit_code = \(exitCode)
       BEGIN SELECT RAISE(ABORT, 'refused by the test'); END
@@ -21,17 +19,47 @@ struct FaultTests {
 
   @Test("a claim that the store refuses is asked again, though nothing else stirs")
   func claim() async throws {
-    try await House.with(workers: 1) { house in
-      let database = try Connection(house.directory + "/jobq.db", .readWrite)
-      database.wait(forLocks: 10_000)
-      try database.neverCheckpointOnClose()
+    let heard = Heard()
+    try await House.with(workers: 1, logger: heard.logger) { house in
+      let database = try open(house.directory)
       try database.execute(
         "CREATE TRIGGER refused BEFORE INSERT ON attempts BEGIN SELECT RAISE(ABORT, 'refused by the test'); END")
       let id = try await house.enqueue("true")
-      while await !house.supervisor.storage.isAskedAgain { await Task.yield() }
+      await heard.wait(for: "refused by the test")
       try database.execute("DROP TRIGGER refused")
       #expect(try await house.end(of: id).state == .succeeded)
     }
+  }
+
+  @Test("a time that has come goes off once, however long the store cannot deal with it")
+  func promotion() async throws {
+    let directory = NSTemporaryDirectory() + "jobq-clock-\(UUID().uuidString.prefix(8))"
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    let start = Moment(wall: Timestamp(milliseconds: 1_795_508_080_000), boot: 1_000_000)
+    let heard = Heard()
+    try await ClockHouse.with(directory, bootID: "boot 1", at: start, logger: heard.logger) { house in
+      let delayed = try await house.enqueue { $0.delay = .minutes(1) }
+      let timed = try await house.enqueue { $0.runAt = start.wall + .minutes(1) }
+      let database = try open(directory)
+      try database.execute(
+        """
+        CREATE TRIGGER refused BEFORE UPDATE OF state ON jobs WHEN old.state = 'scheduled' AND new.state = 'queued'
+        BEGIN SELECT RAISE(ABORT, 'refused by the test'); END
+        """)
+      house.time.pass(.minutes(1))
+      await heard.wait(for: "refused by the test")
+      #expect(try await house.end(of: try await house.enqueue()).state == .succeeded)
+      #expect(house.time.late == 0)
+      try database.execute("DROP TRIGGER refused")
+      for id in [delayed, timed] { #expect(try await house.end(of: id).state == .succeeded) }
+    }
+  }
+
+  private func open(_ directory: String) throws -> Connection {
+    let database = try Connection(directory + "/jobq.db", .readWrite)
+    database.wait(forLocks: 10_000)
+    try database.neverCheckpointOnClose()
+    return database
   }
 
   @Test("an ending that the store refuses for ever ends its job as failed, with the reason, and frees its slot")

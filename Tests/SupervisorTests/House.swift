@@ -19,12 +19,13 @@ struct House {
     workers: Int = 2, grace: TimeSpan = .milliseconds(200), directory given: String? = nil,
     hooks: Hooks = Hooks(), hookSettings: HookSettings = HookSettings(), time: (any TimeSource)? = nil,
     schedules: [TimedSchedule] = [], zones: @escaping ZoneLookup = ZoneLookups.utc,
+    logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
     _ body: (House) async throws -> Void
   ) async throws {
     let directory = given ?? NSTemporaryDirectory() + "jobq-house-\(UUID().uuidString.prefix(8))"
     let house = try await House(
       directory: directory, workers: workers, grace: grace, hooks: hooks, hookSettings: hookSettings, time: time,
-      schedules: schedules, zones: zones)
+      schedules: schedules, zones: zones, logger: logger)
     do {
       try await house.supervisor.recover()
       async let running: Void = house.supervisor.run()
@@ -40,7 +41,7 @@ struct House {
 
   private init(
     directory: String, workers: Int, grace: TimeSpan, hooks: Hooks, hookSettings: HookSettings,
-    time given: (any TimeSource)?, schedules: [TimedSchedule], zones: @escaping ZoneLookup
+    time given: (any TimeSource)?, schedules: [TimedSchedule], zones: @escaping ZoneLookup, logger: Logger
   ) async throws {
     self.directory = directory
     store = try await SQLiteJobStore.open(directory: directory)
@@ -62,7 +63,7 @@ struct House {
     supervisor = Supervisor(
       store: store, runner: runner, time: time, configuration: configuration,
       runAs: RunAs(user: "root", home: "/", shell: "/bin/sh", socket: directory + "/none.sock"), epoch: "test",
-      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+      logger: logger,
       hooks: hookSettings, zones: zones)
     service = JobService(supervisor: supervisor, pid: 1)
   }

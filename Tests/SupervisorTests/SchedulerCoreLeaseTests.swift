@@ -179,6 +179,13 @@ struct SchedulerCoreLeaseTests {
     _ = core.handle(.lease(.ended(JobID(6), attempt: 1)))
     _ = core.handle(.promoted(DueReport(promoted: 0, nextWall: nil, nextBoot: 8000)))
     #expect(core.handle(.alarm).contains(.expire))
+    #expect(core.alarm == (nil, nil), "both are being asked about")
+    // Granted so late that it ends while an earlier expiry is under way: that is asked again in any case.
+    _ = core.handle(.lease(.due(9100)))
+    #expect(!core.handle(.alarm).contains(.expire))
+    #expect(core.alarm == (nil, nil))
+    let again = core.handle(.lease(.expired(ExpiryReport(expired: [], nextWall: nil, nextBoot: 9100))))
+    #expect(again.contains(.expire) && core.alarm == (nil, nil))
     _ = core.handle(.lease(.expired(ExpiryReport(expired: [], nextWall: nil, nextBoot: nil))))
     _ = core.handle(.promoteFailed)
     _ = core.handle(.lease(.due(9500)))
