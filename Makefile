@@ -22,7 +22,7 @@ SOURCES = Package.swift Sources Tests
 
 # What a build needs, and what the tests need beyond it (Debian's names).
 BUILD_PACKAGES = libsqlite3-dev libyaml-dev pkg-config make
-TEST_PACKAGES = curl python3 python3-venv tzdata procps systemd systemd-container e2fsprogs libeatmydata1 zsh fish
+TEST_PACKAGES = curl python3 python3-venv tzdata procps systemd systemd-container e2fsprogs libeatmydata1 zsh fish gdb
 
 .NOTPARALLEL:
 .PHONY: build debug test unit-test crash-test soak systemd-test power-cut-test fuzz-test demo install uninstall bench bench-deps format lint deps build-deps clean help
@@ -39,8 +39,7 @@ test: deps lint debug unit-test systemd-test power-cut-test ## every test
 
 # One after the other: those that start daemons, clients and process trees by the hundred would be in each other's way.
 unit-test:
-	@set -e; for suite in $(notdir $(wildcard Tests/*Tests)); do \
-	  echo "== $$suite"; $(SWIFT) test --skip-build --filter "^$$suite\\."; done
+	@set -e; for suite in $(notdir $(wildcard Tests/*Tests)); do SWIFT="$(SWIFT)" Tests/run-suite $$suite; done
 
 crash-test: debug ## the crash laboratory alone; CASES=1000 for that many deaths of the daemon in each scenario
 	@echo "== crash laboratory"
