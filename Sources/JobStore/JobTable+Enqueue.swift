@@ -2,9 +2,6 @@ import JobModel
 import SQLite
 
 extension JobTable {
-  /// How long a request id answers with the job that it was answered with before.
-  static let requestMemory = TimeSpan.hours(24)
-
   /// Adds jobs; throws before any is kept for good, since the caller rolls its savepoint back.
   func enqueue(_ specs: [EncodedSpec], at moment: Moment) throws -> [Enqueued] {
     var answers: [Enqueued] = []
@@ -23,8 +20,9 @@ extension JobTable {
     switch try enqueue(encoded, among: [], at: moment) {
     case .new(let row): return EnqueuedJob(job: try Job(row, encoded.spec), isNew: true)
     case .existing(let id):
-      // Live, or kept by its request's id as long as that is.
-      guard let job = try reader.job(id) else { throw StoreError(.noSuchJob(id), "job \(id) has been removed") }
+      guard let job = try reader.job(id) else {
+        throw StoreError(.noSuchJob(id), "job \(id), which this request_id stands for, has been removed")
+      }
       return EnqueuedJob(job: job, isNew: false)
     }
   }
@@ -37,11 +35,7 @@ extension JobTable {
   /// - Parameter earlier: the answers to the jobs before it in the same call.
   private func enqueue(_ encoded: EncodedSpec, among earlier: [Enqueued], at moment: Moment) throws -> Answer {
     if let request = encoded.spec.requestID {
-      let since = Timestamp(milliseconds: moment.wall.milliseconds - Self.requestMemory.milliseconds)
-      let known: JobID? = try statements[.findRequest].bind(request).bind(since).first { row throws(SQLiteError) in
-        try row.read()
-      }
-      if let known { return .existing(known) }
+      if let known = try answer(to: request, at: moment) { return .existing(known) }
     }
     if let key = encoded.spec.uniqueKey, let live = try owner(ofKey: key) {
       try remember(encoded.spec.requestID, live, at: moment)
@@ -55,11 +49,6 @@ extension JobTable {
   /// The live job that has this unique key.
   func owner(ofKey key: String) throws(SQLiteError) -> JobID? {
     try statements[.findUnique].bind(key).first { row throws(SQLiteError) in try row.read() }
-  }
-
-  private func remember(_ request: String?, _ id: JobID, at moment: Moment) throws(SQLiteError) {
-    guard let request else { return }
-    try statements[.insertRequest].bind(request).bind(id).bind(moment.wall).run()
   }
 
   private func insert(_ encoded: EncodedSpec, among earlier: [Enqueued], at moment: Moment) throws -> JobRow {

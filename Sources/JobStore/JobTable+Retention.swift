@@ -15,8 +15,9 @@ extension JobTable {
     if let most = policy.maxJobs { try thin(queues, by: reader.total() - going.ids.count - most, &going) }
     let removed = Array(going.ids.prefix(limit))
     for id in removed { try drop(find(id), at: moment) }
+    let isMoreForgotten = try forgetRequests(at: moment)
     try shrink()
-    return PruneReport(removed: removed, more: going.ids.count > limit)
+    return PruneReport(removed: removed, more: going.ids.count > limit || isMoreForgotten)
   }
 
   /// The jobs that are to go, in order.

@@ -14,7 +14,7 @@ enum Query: Int, CaseIterable {
   case findSpec, findPolicy, findStdin, insertSpec
   case findLabels, findLabel, insertLabel, removeLabel
   case findQueue, editJob, editSpec
-  case findUnique, findRequest, insertRequest
+  case findUnique, findRequest, insertRequest, forgetRequests
   // Dependencies
   case findState, findDependencies, findPending, insertDependency, anyDependency, anyLabel, findWaiting,
     findCancelledBy,
@@ -156,11 +156,13 @@ extension Query {
 
     case .findUnique:
       "SELECT id FROM jobs WHERE unique_key = ? AND unique_key IS NOT NULL AND finished_at IS NULL"
-    case .findRequest: "SELECT job_id FROM requests WHERE request_id = ? AND at > ?"
-    case .insertRequest:
+    case .findRequest: "SELECT job_id FROM requests WHERE request_id = ? AND at > ? AND at < ?"
+    // Replaced and not updated: it goes to the end of their order.
+    case .insertRequest: "INSERT OR REPLACE INTO requests (request_id, job_id, at) VALUES (?, ?, ?)"
+    case .forgetRequests:
       """
-      INSERT INTO requests (request_id, job_id, at) VALUES (?, ?, ?) \
-      ON CONFLICT (request_id) DO UPDATE SET job_id = excluded.job_id, at = excluded.at
+      DELETE FROM requests WHERE (at <= ?2 OR at >= ?3) \
+      AND number IN (SELECT number FROM requests WHERE number > 0 ORDER BY number LIMIT ?1) RETURNING number
       """
 
     case .findState: "SELECT state FROM jobs WHERE id = ?"

@@ -195,9 +195,36 @@ import Testing
       #expect(try await store.add(asked) == owner)
       _ = try await store.cancel(owner, at: .start)
       #expect(try await store.enqueue([asked], at: .start) == [Enqueued(id: owner, isNew: false)])
-      // It goes with its job.
+      // It does not go with its job: whoever asks again gets no second one.
       try await store.remove(owner, at: .start)
-      #expect(try await store.enqueue([asked], at: .start)[0].isNew)
+      #expect(try await store.enqueue([asked], at: .start) == [Enqueued(id: owner, isNew: false)])
+      let error = await refusal { _ = try await store.enqueueOne(asked, at: .start) }
+      #expect(error?.code == .noSuchJob(owner))
+      #expect(error?.message.contains("removed") == true)
+    }
+  }
+
+  @Test(
+    "requests are forgotten after 24 hours, the oldest first, and those of a clock that was set back too",
+    arguments: Engine.all)
+  func requestMemory(_ engine: Engine) async throws {
+    try await engine.withStore { store in
+      let span = 86_400.0
+      func spec(_ request: String) -> JobSpec { .command { $0.requestID = request } }
+      let first = try await store.enqueue((0..<1500).map { spec("a\($0)") }, at: .start)
+      // A clock that is two days ahead, and then set back.
+      let ahead = try await store.enqueue([spec("ahead")], at: .start + 2 * span)[0].id
+      let last = try await store.enqueue([spec("last")], at: .start + 1)[0].id
+      #expect(try await !store.prune(RetentionPolicy(), at: .start + (span - 1), limit: 10).more)
+      #expect(
+        try await store.enqueue([spec("a0")], at: .start + (span - 1)) == [Enqueued(id: first[0].id, isNew: false)])
+      #expect(try await store.enqueue([spec("last")], at: .start + (span - 1)) == [Enqueued(id: last, isNew: false)])
+      // A thousand at a time; in the end those are gone that are over, and no others.
+      #expect(try await store.prune(RetentionPolicy(), at: .start + span, limit: 10).more)
+      #expect(try await !store.prune(RetentionPolicy(), at: .start + span, limit: 10).more)
+      #expect(try await store.enqueue([spec("last")], at: .start + span) == [Enqueued(id: last, isNew: false)])
+      #expect(
+        try await store.enqueue([spec("a1499"), spec("ahead")], at: .start + span).map(\.id) != [first[1499].id, ahead])
     }
   }
 
