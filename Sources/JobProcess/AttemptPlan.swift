@@ -17,6 +17,8 @@ package struct AttemptPlan: Sendable {
   /// The program and its arguments. A program without a slash is looked for in the job's own PATH.
   package var command: [String]
   package var cwd: String
+  /// Whether `/` does where `cwd` cannot be entered: it is a home, which users of services often have none of.
+  package var isCwdHome = false
   /// The whole environment; the mark is added by the runner.
   package var env: [String: String]
   package var umask: UInt16

@@ -152,6 +152,10 @@ final class Spawner: Sendable {
       case jobq_step_exec:
         throw SpawnFailure(
           error: ProcessError("cannot run \"\(program)\"", errno: errno, call: "execve"), isNotFound: errno == ENOENT)
+      case jobq_step_directory where plan.isCwdHome:
+        var plan = plan
+        (plan.cwd, plan.isCwdHome) = ("/", false)
+        return try spawn(plan, mark, ends, cgroup, spawner)
       case jobq_step_directory:
         throw SpawnFailure(error: ProcessError("cannot enter \"\(plan.cwd)\"", errno: errno, call: "chdir"))
       case let step:

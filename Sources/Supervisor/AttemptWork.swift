@@ -33,10 +33,11 @@ struct AttemptWork: Sendable {
       return AttemptEnding(.spawnFailed, error: "a payload is no command")
     }
     let spec = attempt.spec
-    let plan = AttemptPlan(
+    var plan = AttemptPlan(
       id: id, attempt: attempt.attempt, command: command, cwd: spec.cwd ?? home, env: environment,
       umask: spec.umask ?? 0o022, stdin: spec.stdin, timeout: spec.timeout, killGrace: spec.killGrace,
       splitOutput: spec.splitOutput, logMax: logMax)
+    plan.isCwdHome = spec.cwd == nil
     let store = supervisor.store
     let ending = await supervisor.runner.run(plan) { process in
       store.noteProcess(

@@ -261,6 +261,7 @@ extension RunAs {
       umask: 0o022, stdin: Data((delivery.text + "\n").utf8), timeout: settings.timeout,
       killGrace: settings.killGrace, splitOutput: false, logMax: settings.logMax)
     plan.kind = .hook
+    plan.isCwdHome = true
     return plan
   }
 }

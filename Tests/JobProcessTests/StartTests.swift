@@ -66,6 +66,15 @@ import Testing
     }
   }
 
+  @Test("Where a home cannot be entered, the job starts in /", arguments: Mode.available)
+  func homeless(_ mode: Mode) async throws {
+    try await Stage.with(mode) { stage in
+      for (cwd, found) in [("/no/such/home", "/\n"), ("/usr", "/usr\n")] {
+        try await stage.expect(stage.plan(["pwd"]) { ($0.cwd, $0.isCwdHome) = (cwd, true) }, writes: found)
+      }
+    }
+  }
+
   @Test(
     "PATH is the job's own: what may not be run is passed over but remembered, and no shell runs what is no program")
   func path() async throws {
