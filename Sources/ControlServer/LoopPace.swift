@@ -9,7 +9,7 @@ import NIOCore
 /// wake-up as they share a commit. Meanwhile the loop reads no socket: another client that comes just then waits for a
 /// moment, once, since the next request is of another connection than the last. Used on its loop only.
 final class LoopPace {
-  static let longest = TimeAmount.microseconds(300)
+  static let longest = TimeAmount.microseconds(1000)
 
   private let loop: any EventLoop
   /// On a single processor whoever looks on keeps those from running for whom it waits.
@@ -46,7 +46,7 @@ final class LoopPace {
 
   func requestEnded() {
     underWay -= 1
-    if underWay == 0 { isClose = hasCompany && now() - began < Self.longest * 2 }
+    if underWay == 0 { isClose = hasCompany && now() - began < Self.longest }
   }
 
   private func lookOn() {

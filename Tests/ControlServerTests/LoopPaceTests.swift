@@ -34,7 +34,7 @@ import Testing
     #expect(pace.isLooking)
     let before = clock.looks
     loop.run()
-    #expect(!pace.isLooking && 25...30 ~= clock.looks - before, "300 µs, and the loop is at rest")
+    #expect(!pace.isLooking && 95...100 ~= clock.looks - before, "1 ms, and the loop is at rest")
     clock.time = clock.time + .milliseconds(1)
     pace.requestEnded()
     pace.requestBegan(by: client)
