@@ -36,7 +36,7 @@ extension JobTable {
 
   /// Does all of it or, where it is refused, none.
   private func atomically(_ body: () throws -> Void) throws {
-    let before = changes.count
+    let before = mark
     try statements[.savepoint].run()
     do {
       try body()

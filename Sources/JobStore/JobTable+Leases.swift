@@ -8,7 +8,7 @@ extension JobTable {
   /// - Throws: `NeedsSync`, as `claim` does.
   func lease(_ terms: LeaseTerms, room: QueueRoom, isSynced: Bool, at moment: Moment) throws -> GrantedLeases {
     var grant = GrantedLeases()
-    guard try reader.queue(terms.queue)?.paused == false else { return grant }
+    guard try isReady(terms.queue) else { return grant }
     let end = (wall: moment.wall + terms.span, boot: moment.boot + terms.span.milliseconds)
     var bytes = 0
     let request = ClaimRequest(limit: terms.limit, rooms: [terms.queue: room])

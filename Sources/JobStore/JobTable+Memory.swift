@@ -42,13 +42,25 @@ extension JobTable {
 
   /// Those that are not paused and have a job queued.
   func readyQueues() throws(SQLiteError) -> [String] {
+    try learnReadyQueues()
+    return Array(memory.ready.names)
+  }
+
+  func isReady(_ queue: String) throws(SQLiteError) -> Bool {
+    try learnReadyQueues()
+    return memory.ready.names.contains(queue)
+  }
+
+  private func learnReadyQueues() throws(SQLiteError) {
+    noteReady()
+    guard !memory.ready.unknown.isEmpty else { return }
+    try count()
     for queue in memory.ready.unknown {
       let standing: ReadyQueues.Standing? = try statements[.standing].bind(queue).first { row throws(SQLiteError) in
         ReadyQueues.Standing(queued: try row.read(), isPaused: try row.read())
       }
       memory.ready.set(queue, standing)
     }
-    return Array(memory.ready.names)
   }
 
   // MARK: Ties

@@ -20,8 +20,9 @@ final class JobTable {
   /// Of the transaction so far, in order.
   private(set) var changes: [JobChange] = []
   var tokens = LeaseTokens()
-  /// How many of `changes` the queues' counts have.
+  /// How many of `changes` the queues' counts have, in the database and in what is known of the ready queues.
   private var counted = 0
+  private var noted = 0
   var memory = WriterMemory()
   /// How many jobs one transaction tells of the ends of others.
   let mostTold: Int
@@ -46,23 +47,33 @@ final class JobTable {
   /// Notes whether something is left to tell.
   func noteMoreToTell(_ isLeft: Bool) { hasMoreToTell = isLeft }
 
-  /// Forgets the changes from `count` on: their request has been rolled back.
-  func rollBack(to count: Int) {
-    changes.removeSubrange(count...)
-    counted = min(counted, count)
+  /// How far a transaction has come: where a request of it is rolled back to.
+  struct Mark {
+    fileprivate var changes = 0
+    /// Of these: what was counted after the mark is rolled back with it, though it be of changes before.
+    fileprivate var counted = 0
+  }
+
+  var mark: Mark { Mark(changes: changes.count, counted: counted) }
+
+  /// Forgets the changes since the mark: their request has been rolled back.
+  func rollBack(to mark: Mark) {
+    changes.removeSubrange(mark.changes...)
+    counted = mark.counted
+    noted = min(noted, mark.changes)
     memory.forget()
   }
 
   /// Forgets all of the transaction: it has been rolled back. Whether something was left to tell before it is not known
   /// any more.
   func rollBack() {
-    rollBack(to: 0)
+    rollBack(to: Mark())
     (told, hasMoreToTell) = (0, true)
   }
 
   /// Gives the transaction's changes away and begins anew.
   func takeChanges() -> [JobChange] {
-    defer { (changes, counted, told) = ([], 0, 0) }
+    defer { (changes, counted, noted, told) = ([], 0, 0, 0) }
     memory.ready.settle()
     return changes
   }
@@ -133,15 +144,41 @@ final class JobTable {
 
   // MARK: Counts
 
-  /// Brings the queues' counts up to the changes. Called at the end of each request, so that the next one reads
-  /// true counts.
+  /// Brings the queues' counts in the database up to the changes: once for all requests of a transaction, before its
+  /// commit, and before a request that looks at the queues.
   func count() throws(SQLiteError) {
     guard counted < changes.count else { return }
+    noteReady()
+    for (queue, move) in moves(since: counted) where !move.isZero {
+      if try !add(move, to: queue) {
+        try statements[.addQueue].bind(queue).run()
+        _ = try add(move, to: queue)
+      }
+    }
+    counted = changes.count
+  }
+
+  /// Brings what is known of the ready queues up to the changes: at the end of each request, for the next.
+  func noteReady() {
+    // Most often all are of one queue.
+    var queued = 0
+    while noted < changes.count {
+      let change = changes[noted]
+      if change.from == .queued { queued -= 1 }
+      if change.to == .queued { queued += 1 }
+      noted += 1
+      guard noted == changes.count || changes[noted].queue != change.queue else { continue }
+      memory.ready.note(queued, in: change.queue)
+      queued = 0
+    }
+  }
+
+  private func moves(since first: Int) -> [(queue: String, by: StateCounts)] {
     // Most often all are of one queue, and most of the others of the queue of the one before.
     var moves: [(queue: String, by: StateCounts)] = []
     var places: [String: Int] = [:]
     var place = 0
-    for change in changes[counted...] {
+    for change in changes[first...] {
       if moves.isEmpty || moves[place].queue != change.queue {
         if moves.count == 1 { places[moves[0].queue] = 0 }
         if let known = places[change.queue] {
@@ -155,13 +192,7 @@ final class JobTable {
       if let from = change.from { moves[place].by[from] -= 1 }
       if let to = change.to { moves[place].by[to] += 1 }
     }
-    for (queue, move) in moves where !move.isZero {
-      if try !add(move, to: queue) {
-        try statements[.addQueue].bind(queue).run()
-        _ = try add(move, to: queue)
-      }
-    }
-    counted = changes.count
+    return moves
   }
 
   /// False where there is no such queue yet.
@@ -169,8 +200,6 @@ final class JobTable {
     let statement = try statements[.addToQueue]
     for state in JobState.allCases { statement.bind(move[state]) }
     try statement.bind(queue).run()
-    guard statements.connection.changes > 0 else { return false }
-    memory.ready.note(move[.queued], in: queue)
-    return true
+    return statements.connection.changes > 0
   }
 }

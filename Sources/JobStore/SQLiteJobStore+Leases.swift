@@ -4,7 +4,7 @@ import SQLite
 extension SQLiteJobStore {
   package func lease(_ terms: LeaseTerms, room: QueueRoom, at moment: Moment) async throws(StoreError) -> GrantedLeases
   {
-    var grant = try await write(isSynced: false) { table, isSynced in
+    var grant = try await write(isSynced: false, looksAtQueues: false) { table, isSynced in
       try table.lease(terms, room: room, isSynced: isSynced, at: moment)
     }
     for index in grant.leases.indices {
@@ -27,7 +27,7 @@ extension SQLiteJobStore {
     encoded.reserveCapacity(reports.count)
     for report in reports { encoded.append(try EncodedReport(report)) }
     let all = encoded
-    return try await write(weight: all.count) { table, _ in try table.settle(all, at: moment) }
+    return try await write(weight: all.count, looksAtQueues: false) { table, _ in try table.settle(all, at: moment) }
   }
 
   package func expireLeases(at moment: Moment, limit: Int) async throws(StoreError) -> ExpiryReport {

@@ -58,11 +58,11 @@ package final class SQLiteJobStore: JobStore {
 
   /// Does something in the next transaction, and waits until that has been committed.
   func write<Value: Sendable>(
-    isSynced: Bool = true, weight: Int = 1,
+    isSynced: Bool = true, weight: Int = 1, looksAtQueues: Bool = true,
     _ body: @escaping @Sendable (_ table: JobTable, _ isSynced: Bool) throws -> Value
   ) async throws(StoreError) -> Value {
     let result: Result<Value, StoreError> = await withCheckedContinuation { continuation in
-      let request = WriteRequest(isSynced: isSynced, weight: weight) { table, isSynced in
+      let request = WriteRequest(isSynced: isSynced, weight: weight, looksAtQueues: looksAtQueues) { table, isSynced in
         let value = try body(table, isSynced)
         return { continuation.resume(returning: .success(value)) }
       } fail: {
@@ -76,7 +76,7 @@ package final class SQLiteJobStore: JobStore {
   /// Leaves something for the next transaction; nobody waits for it.
   /// - Parameter body: gives what is done once it is committed.
   private func note(_ body: @escaping @Sendable (JobTable) throws -> @Sendable () -> Void) {
-    let request = WriteRequest(isSynced: false) { table, _ in
+    let request = WriteRequest(isSynced: false, looksAtQueues: false) { table, _ in
       try body(table)
     } fail: { _ in
     }
@@ -124,12 +124,12 @@ extension SQLiteJobStore {
     encoded.reserveCapacity(specs.count)
     for spec in specs { encoded.append(try EncodedSpec(spec)) }
     let all = consume encoded
-    return try await write(weight: all.count) { table, _ in try table.enqueue(all, at: moment) }
+    return try await write(weight: all.count, looksAtQueues: false) { table, _ in try table.enqueue(all, at: moment) }
   }
 
   package func enqueueOne(_ spec: JobSpec, at moment: Moment) async throws(StoreError) -> EnqueuedJob {
     let encoded = try EncodedSpec(spec)
-    return try await write { table, _ in try table.enqueueOne(encoded, at: moment) }
+    return try await write(looksAtQueues: false) { table, _ in try table.enqueueOne(encoded, at: moment) }
   }
 
   package func job(_ id: JobID) async throws(StoreError) -> Job? { try await read { try $0.job(id) } }
@@ -202,7 +202,9 @@ extension SQLiteJobStore {
   }
 
   package func claim(_ request: ClaimRequest, at moment: Moment) async throws(StoreError) -> ClaimReport {
-    try await write(isSynced: false) { table, isSynced in try table.claim(request, isSynced: isSynced, at: moment) }
+    try await write(isSynced: false, looksAtQueues: false) { table, isSynced in
+      try table.claim(request, isSynced: isSynced, at: moment)
+    }
   }
 
   package func noteProcess(_ id: JobID, attempt: Int, _ process: ProcessIdentity) {
@@ -225,7 +227,7 @@ extension SQLiteJobStore {
     var result: String?
     if let value = ending.result { result = try JSONText.text(value) }
     let text = result
-    return try await write { table, _ in
+    return try await write(looksAtQueues: false) { table, _ in
       try table.finish(id, attempt: attempt, ending, result: text, random: random, at: moment)
     }
   }

@@ -10,6 +10,9 @@ struct WriteRequest: Sendable {
   var isSynced: Bool
   /// How much work it is, in jobs.
   var weight = 1
+  /// Whether it may look at the queues' counts, which are brought up to date before it. `JobTable.readyQueues` and
+  /// `isReady` do so themselves.
+  var looksAtQueues = true
   /// The writer's own: nobody hears what becomes of it.
   var isOwn = false
   /// Does it, within a transaction, and gives what tells the caller of success. May be called twice
@@ -155,6 +158,7 @@ final class Writer {
           answers.append { request.fail(refusal) }
         }
       }
+      try table.count()
       try files.verify()
       CrashPoint.committing.pass()
       try statements[.commit].run()
@@ -192,11 +196,12 @@ final class Writer {
   /// Does one request within a savepoint, so that it fails alone: then it throws a `StoreError`. Anything else
   /// that it throws has cost the whole transaction.
   private func perform(_ request: WriteRequest, isAlone: Bool, _ sync: Sync) throws -> @Sendable () -> Void {
-    let before = table.changes.count
+    if request.looksAtQueues { try table.count() }
+    let before = table.mark
     if !isAlone { try statements[.savepoint].run() }
     do {
       let answer = try request.perform(table, sync == .full)
-      try table.count()
+      table.noteReady()
       CrashPoint.performed.pass()
       if !isAlone { try statements[.release].run() }
       return answer
