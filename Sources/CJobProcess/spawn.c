@@ -107,7 +107,8 @@ static _Noreturn void execute(struct jobq_spawn *request) {
   for (char *const *program = request->programs; *program; program++) {
     execve(*program, request->arguments, request->environment);
     switch (errno) {
-    case EACCES: denied = true; break;
+    // Where there is nothing to be seen there is no such command for this user: the PATH may be another's.
+    case EACCES: if (access(*program, F_OK) == 0) denied = true; break;
     case ENOENT: case ENOTDIR: case ESTALE: case ENODEV: case ETIMEDOUT: break;
     default: fail(request, jobq_step_exec);
     }

@@ -5,7 +5,7 @@ import NIOCore
 final class Connections {
   private let limit: Int
   /// How many more than `limit` are let in, to be told why they are not served.
-  private static let surplus = 64
+  private var surplus: Int { max(limit / 16, 1) }
 
   /// Of the requests of all of them.
   let pace: LoopPace
@@ -34,7 +34,7 @@ final class Connections {
         open[ObjectIdentifier(idlest)] = nil
         idlest.close()
       } else {
-        guard open.count < limit + Self.surplus else { return false }
+        guard open.count < limit + surplus else { return false }
         connection.isSurplus = true
       }
     }

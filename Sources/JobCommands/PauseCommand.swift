@@ -15,7 +15,8 @@ struct PauseCommand: ParsableCommand {
   var queue: String?
 
   @Option(
-    name: .customLong("for"), help: ArgumentHelp("End the pause after so long.", valueName: "duration"),
+    name: .customLong("for"), parsing: .unconditional,
+    help: ArgumentHelp("End the pause after so long.", valueName: "duration"),
     transform: Values.positiveSpan)
   var span: TimeSpan?
 

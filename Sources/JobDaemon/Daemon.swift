@@ -86,6 +86,9 @@ private struct Parts: Sendable {
       epoch: String(UInt64.random(in: 0...UInt64.max), radix: 36), logger: log.logger("supervisor"),
       zones: SystemZones.lookup)
     let settings = launch.configuration.socket
+    var limits = ServerLimits()
+    limits.connections = OpenFiles.connections(
+      atMost: limits.connections, workers: launch.configuration.supervisor.workers)
     server = ControlServer(
       socket: adopted.map { .adopt(descriptor: $0.descriptor) }
         ?? .bind(
@@ -93,7 +96,7 @@ private struct Parts: Sendable {
       service: JobService(
         supervisor: supervisor, pid: getpid(),
         surroundings: { [file = launch.places.configuration] in await Doctor.surroundings(socket, file) }),
-      logger: log.logger("server"))
+      logger: log.logger("server"), limits: limits)
   }
 
   /// Starts everything, waits for the end, and stops it in the reverse order: the supervisor first, so that

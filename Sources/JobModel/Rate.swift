@@ -45,6 +45,9 @@ package struct Pace: Sendable, Hashable {
   private static let tick: Int64 = 1_000_000
   /// Until the next start is due; 0 where it has been for a while.
   package private(set) var remaining: Int64
+  /// Whether less is waited for than what was noted. That must be noted anew: seen again later it would be cut again, to
+  /// the same wait from then on, and never come.
+  package let isShortened: Bool
 
   /// - Parameters:
   ///   - next: when the next start is due, nil where nothing is known of one before.
@@ -52,7 +55,9 @@ package struct Pace: Sendable, Hashable {
   ///     rate asks between two starts. So a rate that is raised holds from now on.
   package init(_ rate: Rate, next: Int64?, now: Int64) {
     interval = (rate.period.milliseconds * Pace.tick + Int64(rate.count) - 1) / Int64(rate.count)
-    remaining = min(max((next ?? now) - now, 0), interval + Pace.tick - 1)
+    let noted = max((next ?? now) - now, 0)
+    remaining = min(noted, interval + Pace.tick - 1)
+    isShortened = remaining < noted
   }
 
   /// How long until the next start is let through: zero is now.

@@ -31,6 +31,8 @@ package protocol JobStore: LeaseStore, ScheduleStore {
   func enqueue(_ specs: [JobSpec], at moment: Moment) async throws(StoreError) -> [Enqueued]
   /// The same for one job, which is given back as the commit left it: nobody needs to ask for it again.
   func enqueueOne(_ spec: JobSpec, at moment: Moment) async throws(StoreError) -> EnqueuedJob
+  /// The job that a request of this id was answered with; nil where there was none, or the job has been removed.
+  func job(answering request: String, at moment: Moment) async throws(StoreError) -> Job?
 
   // MARK: Reading
 

@@ -55,7 +55,10 @@ extension JobTable {
       let room = request.rooms[queue] ?? QueueRoom(QueueLimits())
       guard try keyLabel(of: queue) == room.perKey?.label else { continue }
       var line = Line(queue: queue, kind: kind, room: room)
-      if let rate = room.rate { line.pace = try reader.startTimes(of: queue).pace(rate, at: moment) }
+      if let rate = room.rate {
+        line.pace = try reader.startTimes(of: queue).pace(rate, at: moment)
+        if line.pace?.isShortened == true { try notePace(of: line, at: moment) }
+      }
       try findHead(of: &line, among: min(request.limit, step), at: moment, &nextStart)
       if line.head != nil { lines.append(line) }
     }
@@ -129,6 +132,10 @@ extension JobTable {
   /// may take back a claim that was not synced, and its start with it: the job runs again at once.)
   private func noteStart(in line: inout Line, at moment: Moment) throws(SQLiteError) {
     line.pace?.start()
+    try notePace(of: line, at: moment)
+  }
+
+  private func notePace(of line: Line, at moment: Moment) throws(SQLiteError) {
     guard let pace = line.pace else { return }
     let times = StartTimes(pace, at: moment)
     try statements[.setStartTimes].bind(times.wall).bind(times.boot).bind(line.queue).run()

@@ -35,7 +35,7 @@ extension JobTable {
   /// - Parameter earlier: the answers to the jobs before it in the same call.
   private func enqueue(_ encoded: EncodedSpec, among earlier: [Enqueued], at moment: Moment) throws -> Answer {
     if let request = encoded.spec.requestID {
-      if let known = try answer(to: request, at: moment) { return .existing(known) }
+      if let known = try reader.answer(to: request, at: moment) { return .existing(known) }
     }
     if let key = encoded.spec.uniqueKey, let live = try owner(ofKey: key) {
       try remember(encoded.spec.requestID, live, at: moment)

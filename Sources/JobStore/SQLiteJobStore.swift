@@ -132,6 +132,10 @@ extension SQLiteJobStore {
     return try await write(looksAtQueues: false) { table, _ in try table.enqueueOne(encoded, at: moment) }
   }
 
+  package func job(answering request: String, at moment: Moment) async throws(StoreError) -> Job? {
+    try await read { try $0.answer(to: request, at: moment).flatMap($0.job) }
+  }
+
   package func job(_ id: JobID) async throws(StoreError) -> Job? { try await read { try $0.job(id) } }
   package func jobs(_ filter: JobFilter) async throws(StoreError) -> JobPage { try await read { try $0.jobs(filter) } }
   package func overview() async throws(StoreError) -> StoreOverview { try await read { try $0.overview() } }

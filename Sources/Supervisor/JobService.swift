@@ -50,7 +50,14 @@ package struct JobService: Sendable {
 
   /// Adds one job and answers with it, as the submitter may see it and as the commit left it.
   package func enqueueOne(_ request: JobRequest, by submitter: Submitter?) async throws(Problem) -> EnqueuedJob {
-    let defaults = try supervisor.intake.defaults()
+    let defaults: JobDefaults
+    do throws(Problem) { defaults = try supervisor.intake.defaults() } catch {
+      // Whoever asks again after a lost reply brings no new work.
+      guard let id = request.requestID,
+        let job = try await asking({ store throws(StoreError) in try await store.job(answering: id, at: now) })
+      else { throw error }
+      return EnqueuedJob(job: job.visible(to: submitter?.uid), isNew: false)
+    }
     let spec: JobSpec
     do throws(InvalidValue) {
       spec = try request.checked(defaults: defaults, submittedBy: submitter)

@@ -184,6 +184,10 @@ import Testing
       let spec = JobSpec.command { $0.requestID = "r" }
       let id = try await store.add(spec)
       try await store.runNext()
+      #expect(try await store.job(answering: "r", at: .start + 86_399)?.id == id)
+      for (request, seconds) in [("r", 86_400.0), ("other", 1)] {
+        #expect(try await store.job(answering: request, at: .start + seconds) == nil)
+      }
       let again = try await store.enqueue([spec, spec], at: .start + 86_399)
       #expect(again == [Enqueued(id: id, isNew: false), Enqueued(id: id, isNew: false)])
       let later = try await store.enqueue([spec, spec], at: .start + 86_400)

@@ -50,6 +50,23 @@ import Testing
     }
   }
 
+  @Test("a rate that is raised holds at once, however often is asked before its first start", arguments: Engine.all)
+  func raisedRate(_ engine: Engine) async throws {
+    try await engine.withStore { store in
+      for _ in 0..<4 { try await store.add(mail(nil)) }
+      let slow = request("mail", QueueLimits(rate: Rate("1/h")))
+      #expect(try await store.claim(slow, at: .start).attempts.count == 1)
+      #expect(try await store.claim(slow, at: .start + 1).nextStart == Moment.start.boot + 3_600_000)
+      let fast = request("mail", QueueLimits(rate: Rate("60/m")))
+      for seconds in [2, 2.25, 2.5, 2.75] {
+        let report = try await store.claim(fast, at: .start + seconds)
+        #expect(report.attempts.isEmpty && report.nextStart == Moment.start.boot + 3000)
+      }
+      #expect(try await store.claim(fast, at: .start + 3).attempts.count == 1)
+      #expect(try await store.claim(fast, at: .start + 4).attempts.count == 1)
+    }
+  }
+
   @Test(
     "a rate counts over restarts: by the boot clock in the same boot, by the wall clock in another",
     arguments: Engine.all)

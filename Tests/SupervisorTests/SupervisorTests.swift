@@ -113,7 +113,15 @@ struct SupervisorTests {
   @Test("a drain refuses new work with a word on how to end it")
   func drain() async throws {
     try await House.with { house in
+      var asked = JobRequest()
+      (asked.command, asked.requestID) = (["true"], "r")
+      let first = try await house.service.enqueueOne(asked, by: nil)
       try await house.service.drain()
+      // Whoever asks again after a lost reply brings no new work.
+      let again = try await house.service.enqueueOne(asked, by: nil)
+      #expect(first.isNew && !again.isNew && again.job.id == first.job.id)
+      asked.requestID = "s"
+      await #expect(throws: Problem.self) { try await house.service.enqueueOne(asked, by: nil) }
       let problem = await #expect(throws: Problem.self) { try await house.enqueue("true") }
       #expect(problem?.code == .draining)
       try await house.service.resume()
