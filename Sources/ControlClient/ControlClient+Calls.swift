@@ -75,11 +75,18 @@ extension ControlClient {
     var left: Patience?
     while true {
       let query = deadline.map { [(name: "timeout_seconds", value: String($0.left.seconds))] } ?? []
-      // The daemon keeps the time; one that hangs is given 5 s more.
-      let bound = deadline.map { Deadline(in: $0.left + .seconds(5)) }
+      // The daemon keeps the time; one that hangs is given a second more.
+      let bound = deadline.map { Deadline(in: $0.left + .seconds(1)) }
       left?.noteAnswer()
-      let body = try send(
-        HTTPRequest("GET", "/v1/jobs/\(id)/wait", query: query), until: bound, patience: patience, evenAtFirst: true)
+      let body: [UInt8]
+      do throws(ClientError) {
+        body = try send(
+          HTTPRequest("GET", "/v1/jobs/\(id)/wait", query: query), until: bound,
+          patience: deadline.map { min(patience, $0.left) } ?? patience, evenAtFirst: true)
+      } catch {
+        guard error.isPassing, deadline?.hasPassed == true else { throw error }
+        throw ClientError(.deadline, error.description)
+      }
       let job: StateOnly = try ControlClient.decode(body)
       if JobState(rawValue: job.state)?.hasEnded == true || deadline?.hasPassed == true { return body }
       // Answered early: the daemon is stopping, and will be gone in a moment.

@@ -23,6 +23,19 @@ struct RestartTests {
     }
   }
 
+  @Test("a wait ends at its timeout also while the daemon is gone")
+  func waitWithoutDaemon() async throws {
+    try await TestDaemon.run { daemon in
+      let id = try await daemon.enqueue("--hold", "true")
+      let waiting = try daemon.start(["wait", id, "--timeout", "1s"])
+      daemon.child.send(SIGKILL)
+      _ = await daemon.child.wait()
+      let done = await waiting.wait()
+      #expect(done.status == 124 && done.err.contains("the wait's timeout"), "\(done)")
+      try await daemon.restart()
+    }
+  }
+
   @Test("on-interrupt fail and hold are obeyed after a kill -9")
   func onInterrupt() async throws {
     try await TestDaemon.run(config: "workers: 4\n") { daemon in
