@@ -84,7 +84,8 @@ extension ControlClient {
           HTTPRequest("GET", "/v1/jobs/\(id)/wait", query: query), until: bound,
           patience: deadline.map { min(patience, $0.left) } ?? patience, evenAtFirst: true)
       } catch {
-        guard error.isPassing, deadline?.hasPassed == true else { throw error }
+        // That there is no socket is said as it is.
+        guard error.isPassing, error.code != .unreachable, deadline?.hasPassed == true else { throw error }
         throw ClientError(.deadline, error.description)
       }
       let job: StateOnly = try ControlClient.decode(body)

@@ -129,6 +129,11 @@ final class JobTable {
       try statements[.addQueue].bind(row.queue).run()
       one[old.state] = 1
       _ = try add(one, to: row.queue)
+      // The change tells of the new queue alone.
+      if old.state == .queued {
+        memory.ready.note(-1, in: old.queue)
+        memory.ready.note(1, in: row.queue)
+      }
     }
     changes.append(
       JobChange(id: row.id, queue: row.queue, from: old.state, to: row.state, attempt: row.attempt, at: moment.wall))

@@ -62,6 +62,27 @@ import Testing
     }
   }
 
+  @Test("a queued job that is moved is found where it is now, and so is what comes after it", arguments: Engine.all)
+  func queuedJob(_ engine: Engine) async throws {
+    try await engine.withStore { store in
+      // Known to be empty.
+      let before = try await store.add(.command(queue: "b"))
+      #expect(try await store.claim(9, at: .start).map(\.id) == [before])
+      for queue in ["b", "new"] {
+        let id = try await store.add(.command(queue: "a"))
+        _ = try await store.edit(id, edit { $0.queue = queue }, at: .start)
+        #expect(try await store.claim(9, at: .start).map(\.id) == [id])
+        let next = try await store.add(.command(queue: queue))
+        #expect(try await store.claim(9, at: .start).map(\.id) == [next])
+        let payload = try await store.add(.payload(queue: "p"))
+        _ = try await store.edit(payload, edit { $0.queue = queue }, at: .start)
+        let terms = LeaseTerms(queue: queue, span: .minutes(1))
+        #expect(
+          try await store.lease(terms, room: QueueRoom(QueueLimits()), at: .start).leases.map(\.job.id) == [payload])
+      }
+    }
+  }
+
   @Test("a job that changes its queue or its label counts against the key that it has then", arguments: Engine.all)
   func key(_ engine: Engine) async throws {
     try await engine.withStore { store in

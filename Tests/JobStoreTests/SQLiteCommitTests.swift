@@ -136,7 +136,7 @@ private final class Bench {
       for round in 0..<200 {
         var group: [Bench.Request] = (0..<Int.random(in: 1...5, using: &random)).map { _ in
           let queue = "q\(Int.random(in: 0..<6, using: &random))"
-          switch Int.random(in: 0..<8, using: &random) {
+          switch Int.random(in: 0..<10, using: &random) {
           case 0: return Bench.add("refused", .command(queue: "new\(round)"), .command(queue: queue), bad)
           case 6:
             // Looks, and so has the changes before it counted too, before it is refused.
@@ -146,6 +146,15 @@ private final class Bench {
               return try table.enqueue([EncodedSpec(bad)], at: .start).count
             }
           case 7: return Bench.lease(from: queue)
+          case 8, 9:
+            let delay = [nil, .zero, TimeSpan.seconds(5)].randomElement(using: &random) ?? nil
+            let one = given.withLock { $0.randomElement(using: &random) }
+            return Bench.Request(name: "edit") { table, _ in
+              var edit = JobEdit()
+              (edit.queue, edit.delay) = (queue, delay)
+              if let one { _ = try table.edit(one, edit, at: .start) }
+              return 0
+            }
           case 1: return Bench.claim(1)
           case 2, 3:
             let isPaused = Bool.random(using: &random)
