@@ -166,6 +166,10 @@ final class Writer {
     } catch {
       if !connection.isAutocommit { try? statements[.rollback].run() }
       table.rollBack()
+      // The counts, which are of all of them, break a rule. Each is done again alone, so that it fails by itself.
+      if requests.count > 1, (error as? SQLiteError)?.isBrokenRule == true {
+        return requests.flatMap { transact([$0], sync) }
+      }
       isFailing = true
       Self.fail(requests, note(error))
       return []
@@ -281,6 +285,11 @@ final class Writer {
 extension SQLiteError {
   /// SQLITE_IOERR.
   private static let ioError: Int32 = 10
+
+  /// SQLITE_CONSTRAINT.
+  private static let constraint: Int32 = 19
+
+  fileprivate var isBrokenRule: Bool { primaryCode == Self.constraint }
 
   /// A write or sync of which it is not known what has reached the disk. A full disk is none: it has refused.
   fileprivate var isWriteFailure: Bool { primaryCode == Self.ioError }

@@ -112,6 +112,29 @@ private final class Bench {
     }
   }
 
+  @Test("a count that cannot be fails the request that brings it about, and no other of its group")
+  func wrongCount() async throws {
+    try await withDirectory { directory in
+      let bench = try Bench(directory)
+      #expect(bench.commit([Bench.add("add", .command(queue: "a"))]).answers == ["add: 1"])
+      let other = try Connection(directory + "/jobq.db", .readWrite)
+      try other.neverCheckpointOnClose()
+      try other.execute("UPDATE queues SET queued = 0")
+      let remove = Bench.Request(name: "remove", looksAtQueues: false) { table, _ in
+        try table.remove(JobID(1), at: .start)
+        return 1
+      }
+      let (answers, commits) = bench.commit([
+        Bench.add("one", .command(queue: "b")), remove, Bench.add("two", .command(queue: "b")),
+      ])
+      #expect(
+        answers.count == 3 && answers.contains("one: 1") && answers.contains("two: 1") && !answers.contains("remove: 1")
+      )
+      #expect(commits.flatMap { $0 }.map(\.queue) == ["b", "b"])
+      bench.writer.close()
+    }
+  }
+
   @Test("a lease finds what came in its own group, in a queue that was not there before")
   func leaseOfNewQueue() async throws {
     try await withDirectory { directory in
