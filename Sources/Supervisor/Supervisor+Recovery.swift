@@ -43,13 +43,14 @@ extension Supervisor {
       let alive = Set(await runner.remaining(of: left.map(LeftoverProcess.init)))
       let gone = left.filter { !alive.contains($0.id) }
       if !gone.isEmpty {
+        // Before their end is told: whoever hears of it may ask for these at once.
+        unkillable.subtract(gone.map(\.id))
         do throws(StoreError) {
           try await store.interrupt(gone, at: time.now())
         } catch {
           storageFailed(error)
           continue
         }
-        unkillable.subtract(gone.map(\.id))
         left = left.filter { alive.contains($0.id) }
       }
       guard ContinuousClock.now >= reported else { continue }
