@@ -140,7 +140,8 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "JobProcessTests", dependencies: ["JobModel", "JobProcess", "SeededRandom"], swiftSettings: strict),
-    .testTarget(name: "SupervisorTests", dependencies: ["SeededRandom", "Supervisor"], swiftSettings: strict),
+    .testTarget(
+      name: "SupervisorTests", dependencies: ["CSyncCount", "SeededRandom", "Supervisor"], swiftSettings: strict),
     .testTarget(
       name: "ControlServerTests",
       dependencies: [

@@ -11,14 +11,27 @@ static inline int csqlite_db_config(sqlite3 *db, int option, int on) {
   return sqlite3_db_config(db, option, on, (int *)0);
 }
 
-/* errno of the last system call on the write-ahead log that failed, or 0. A COMMIT that fails there leaves
-   sqlite3_system_errno as it was. https://www.sqlite.org/c3ref/c_fcntl_begin_atomic_write.html */
-static inline int csqlite_log_errno(sqlite3 *db) {
+/* The write-ahead log of a connection that has used it, else NULL. Lives as long as the connection does.
+   https://www.sqlite.org/c3ref/c_fcntl_begin_atomic_write.html */
+static inline sqlite3_file *csqlite_log_file(sqlite3 *db) {
   sqlite3_file *log = 0;
-  int found = 0;
   if (sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK) return 0;
-  if (!log || !log->pMethods || log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &found) != SQLITE_OK) return 0;
-  return found;
+  return log && log->pMethods ? log : 0;
 }
+
+/* errno of the last system call on a file that failed, or 0. A COMMIT or a sync that fails leaves sqlite3_system_errno as
+   it was. */
+static inline int csqlite_file_errno(sqlite3_file *file) {
+  int found = 0;
+  return file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &found) == SQLITE_OK ? found : 0;
+}
+
+static inline int csqlite_log_errno(sqlite3 *db) {
+  sqlite3_file *log = csqlite_log_file(db);
+  return log ? csqlite_file_errno(log) : 0;
+}
+
+/* What COMMIT does with PRAGMA synchronous = FULL. https://www.sqlite.org/c3ref/io_methods.html */
+static inline int csqlite_sync(sqlite3_file *file) { return file->pMethods->xSync(file, SQLITE_SYNC_NORMAL); }
 
 #endif

@@ -89,6 +89,6 @@ extension SQLiteJobStore {
   }
 
   package func settle(_ delivery: Int64, _ verdict: HookVerdict) async throws(StoreError) {
-    try await write(isSynced: false) { table, _ in try table.settle(delivery, verdict) }
+    try await write(isSynced: false) { table in try table.settle(delivery, verdict) }
   }
 }

@@ -10,20 +10,24 @@ final class Inbox<Message: Sendable>: Sendable {
     /// Threads that sleep and have not been rung for.
     var sleepers = 0
     var isClosed = false
+    var isNudged = false
   }
 
   private let state = Mutex(State())
   /// Whether there is something to take, or nothing ever will be: a hint, for whoever looks without the lock.
-  private let isStirred = Atomic(false)
+  private let stirred = Atomic(false)
   /// Counts rings: each lets one sleeper go on. (An eventfd(2) would wake them all for each.)
   private let bell = DispatchSemaphore(value: 0)
+
+  /// Whether something waits to be taken.
+  var hasMessages: Bool { state.withLock { !$0.messages.isEmpty } }
 
   /// Hands a message in; false where the inbox is closed.
   func post(_ message: Message) -> Bool {
     let (isTaken, isRung) = state.withLock { state in
       guard !state.isClosed else { return (false, false) }
       state.messages.append(message)
-      isStirred.store(true, ordering: .releasing)
+      stirred.store(true, ordering: .releasing)
       guard state.sleepers > 0 else { return (true, false) }
       state.sleepers -= 1
       return (true, true)
@@ -32,27 +36,39 @@ final class Inbox<Message: Sendable>: Sendable {
     return isTaken
   }
 
+  /// Lets `takeAll` return, whether there is something to take or not: now, or the next one.
+  func nudge() {
+    let isRung = state.withLock { state in
+      state.isNudged = true
+      stirred.store(true, ordering: .releasing)
+      guard state.sleepers > 0 else { return false }
+      state.sleepers -= 1
+      return true
+    }
+    if isRung { ring(1) }
+  }
+
   /// Ends the inbox: what is in it is still taken.
   func close() {
     let sleepers = state.withLock { state in
       state.isClosed = true
-      isStirred.store(true, ordering: .releasing)
+      stirred.store(true, ordering: .releasing)
       defer { state.sleepers = 0 }
       return state.sleepers
     }
     ring(sleepers)
   }
 
-  /// Everything that waits, oldest first; sleeps while there is nothing. Nil once the inbox is closed and
-  /// empty.
+  /// Everything that waits, oldest first; sleeps while there is nothing, unless it was nudged. Nil once the inbox is
+  /// closed and empty.
   /// - Parameters:
   ///   - patience: how long to sleep at most; then there is nothing to take. Nil: for as long as it is empty.
   ///   - pace: of this thread, which stays awake for a moment where messages follow one another closely.
   func takeAll(within patience: Duration? = nil, _ pace: inout InboxPace) -> [Message]? {
     pace.begin()
-    while patience == nil, pace.staysAwake, !isStirred.load(ordering: .acquiring) { sched_yield() }
+    while patience == nil, pace.staysAwake, !stirred.load(ordering: .acquiring) { sched_yield() }
     let taken: [Message]?? = take(within: patience) { messages in
-      isStirred.store(false, ordering: .relaxed)
+      stirred.store(false, ordering: .relaxed)
       defer { messages = [] }
       return messages
     }
@@ -60,7 +76,7 @@ final class Inbox<Message: Sendable>: Sendable {
     return taken ?? []
   }
 
-  /// The oldest message; sleeps while there is none. Nil once the inbox is closed and empty.
+  /// The oldest message; sleeps while there is none. Nil once the inbox is closed and empty. Not for one that is nudged.
   func takeFirst() -> Message? { take(within: nil) { $0.removeFirst() } ?? nil }
 
   private enum Look<Taken> {
@@ -73,7 +89,10 @@ final class Inbox<Message: Sendable>: Sendable {
   private func take<Taken: Sendable>(within patience: Duration?, _ body: (inout [Message]) -> Taken) -> Taken?? {
     while true {
       let look: Look<Taken> = state.withLock { state in
-        if !state.messages.isEmpty { return .taken(body(&state.messages)) }
+        if !state.messages.isEmpty || state.isNudged {
+          state.isNudged = false
+          return .taken(body(&state.messages))
+        }
         if state.isClosed { return .ended }
         state.sleepers += 1
         return .empty

@@ -3,22 +3,30 @@ package import JobModel
 /// Where jobs are kept. One conformance suite (`JobStoreTests`) says what every engine must do.
 ///
 /// A method that returns has committed, and what it returns may be acknowledged: the commit has been synced to
-/// the disk (`claim` and `promoteDue` excepted, see there). A method that throws has changed nothing that will
-/// be seen, but a `StoreError.storage` means "not acknowledged", not "never stored": a power cut may bring it
-/// back.
+/// the disk (`claim` and `promoteDue` excepted, see there); and so has whatever a method that reads has seen. A method that
+/// throws has changed nothing that will be seen, but a `StoreError.storage` means "not acknowledged", not "never stored": a
+/// power cut, or a start after the store was closed, may bring it back. Where the disk fails after the commit, a method
+/// returns only once the store has been able to bring it to the disk, is closed or damaged, or after `endPatience`.
 ///
 /// All methods may be called from any task; none blocks the cooperative pool; cancelling the calling task does
 /// not undo or shorten what was asked. After each commit that changed the state of a job, before the callers
-/// are answered, `onCommit` is called on the store's own thread with the changes in commit order. Calls that
+/// are answered, `onCommit` is called on a thread of the store's, one at a time, with the changes in commit order. Calls that
 /// wait at the same time may share a commit, in any order; calls of which one was answered before the other
 /// began are done in that order.
 package protocol JobStore: LeaseStore, ScheduleStore {
   /// The store's own identity, a UUID in lower case, made with it. It marks the processes of its jobs.
   var identity: String { get }
 
-  /// Called with the state changes of each commit, in order, on the store's thread: it must be quick and must
+  /// Called with the state changes of each commit, in order, on a thread of the store's: it must be quick and must
   /// not call back.
   func onCommit(_ observer: @escaping @Sendable ([JobChange]) -> Void)
+
+  /// Called on a thread of the store's when a commit cannot be brought to the disk, and where it could at the second try.
+  func onTrouble(_ observer: @escaping @Sendable (StoreTrouble) -> Void)
+
+  /// From now on a call that waits for a disk that fails throws instead: for a stop, which must come to an end. What it asked
+  /// may have been done all the same.
+  func endPatience()
 
   // MARK: Enqueue
 

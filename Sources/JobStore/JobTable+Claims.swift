@@ -25,9 +25,9 @@ extension JobTable {
   }
 
   /// See `JobStore.claim`.
-  func claim(_ request: ClaimRequest, isSynced: Bool, at moment: Moment) throws -> ClaimReport {
+  func claim(_ request: ClaimRequest, at moment: Moment) throws -> ClaimReport {
     var report = ClaimReport()
-    report.nextStart = try take(request, .command, from: readyQueues(), isSynced: isSynced, at: moment) { row in
+    report.nextStart = try take(request, .command, from: readyQueues(), at: moment) { row in
       report.attempts.append(try start(row, at: moment))
       return true
     }
@@ -40,10 +40,11 @@ extension JobTable {
   ///   - queues: by name; none of them paused.
   ///   - start: makes a job `running`; false ends the taking.
   /// - Returns: when a rate lets the first of those start that it alone holds back; see `ClaimReport.nextStart`.
-  /// - Throws: `NeedsSync` where a job with another `on_interrupt` than `retry` would be taken in a transaction
-  ///   that is not synced: after a power cut nobody would know that it had been started.
+
+  /// Where a job with another `on_interrupt` than `retry` is taken, the transaction must be synced: after a power cut
+  /// nobody would know that it had been started.
   func take(
-    _ request: ClaimRequest, _ kind: JobRow.Kind, from queues: [String], isSynced: Bool, at moment: Moment,
+    _ request: ClaimRequest, _ kind: JobRow.Kind, from queues: [String], at moment: Moment,
     _ start: (JobRow) throws -> Bool
   ) throws -> Int64? {
     guard request.limit > 0, try reader.pause() == nil else { return nil }
@@ -65,7 +66,7 @@ extension JobTable {
     var taken = 0
     while taken < request.limit, let best = Self.best(of: lines), let head = lines[best].head {
       let row = try head.row ?? find(head.id)
-      guard isSynced || row.onInterrupt == .retry else { throw NeedsSync() }
+      if row.onInterrupt != .retry { mustSync = true }
       let goesOn = try start(row)
       taken += 1
       lines[best].room.take()

@@ -5,14 +5,13 @@ extension JobTable {
   // MARK: Granting
 
   /// The payloads of these are still their text: the caller decodes them, not the one thread that writes.
-  /// - Throws: `NeedsSync`, as `claim` does.
-  func lease(_ terms: LeaseTerms, room: QueueRoom, isSynced: Bool, at moment: Moment) throws -> GrantedLeases {
+  func lease(_ terms: LeaseTerms, room: QueueRoom, at moment: Moment) throws -> GrantedLeases {
     var grant = GrantedLeases()
     guard try isReady(terms.queue) else { return grant }
     let end = (wall: moment.wall + terms.span, boot: moment.boot + terms.span.milliseconds)
     var bytes = 0
     let request = ClaimRequest(limit: terms.limit, rooms: [terms.queue: room])
-    grant.nextStart = try take(request, .payload, from: [terms.queue], isSynced: isSynced, at: moment) { old in
+    grant.nextStart = try take(request, .payload, from: [terms.queue], at: moment) { old in
       var row = old
       row.start(at: moment)
       try save(row, was: old, at: moment)

@@ -7,10 +7,6 @@ import SQLite
 /// Every change of a job's state goes through `add`, `save` or `drop`, which note it in `changes`: what is told
 /// to the world, and what the queues' counts are kept from, is the same list.
 final class JobTable {
-  /// A claim met jobs that may only start once their claim is on the disk: it is made again in a synced
-  /// transaction.
-  struct NeedsSync: Error {}
-
   let statements: Statements
   let reader: JobReader
   /// This life of the daemon, in `runs`.
@@ -28,6 +24,8 @@ final class JobTable {
   let mostTold: Int
   /// Of the transaction so far.
   var told = 0
+  /// A job was claimed that may only start once its claim is on the disk: in the transaction so far.
+  var mustSync = false
   /// Whether ended jobs may still have something to tell, as of the transaction so far.
   private(set) var hasMoreToTell: Bool
 
@@ -68,12 +66,12 @@ final class JobTable {
   /// any more.
   func rollBack() {
     rollBack(to: Mark())
-    (told, hasMoreToTell) = (0, true)
+    (told, hasMoreToTell, mustSync) = (0, true, false)
   }
 
   /// Gives the transaction's changes away and begins anew.
   func takeChanges() -> [JobChange] {
-    defer { (changes, counted, noted, told) = ([], 0, 0, 0) }
+    defer { (changes, counted, noted, told, mustSync) = ([], 0, 0, 0, false) }
     memory.ready.settle()
     return changes
   }

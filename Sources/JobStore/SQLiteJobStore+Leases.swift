@@ -4,8 +4,8 @@ import SQLite
 extension SQLiteJobStore {
   package func lease(_ terms: LeaseTerms, room: QueueRoom, at moment: Moment) async throws(StoreError) -> GrantedLeases
   {
-    var grant = try await write(isSynced: false, looksAtQueues: false) { table, isSynced in
-      try table.lease(terms, room: room, isSynced: isSynced, at: moment)
+    var grant = try await write(isSynced: false, looksAtQueues: false) { table in
+      try table.lease(terms, room: room, at: moment)
     }
     for index in grant.leases.indices {
       guard case .string(let text)? = grant.leases[index].job.payload else { continue }
@@ -19,7 +19,7 @@ extension SQLiteJobStore {
   }
 
   package func giveBack(_ leases: [LeasedAttempt], at moment: Moment) async throws(StoreError) {
-    try await write(isSynced: false) { table, _ in try table.giveBack(leases, at: moment) }
+    try await write(isSynced: false) { table in try table.giveBack(leases, at: moment) }
   }
 
   package func settle(_ reports: [LeaseReport], at moment: Moment) async throws(StoreError) -> [SettledLease] {
@@ -27,11 +27,11 @@ extension SQLiteJobStore {
     encoded.reserveCapacity(reports.count)
     for report in reports { encoded.append(try EncodedReport(report)) }
     let all = encoded
-    return try await write(weight: all.count, looksAtQueues: false) { table, _ in try table.settle(all, at: moment) }
+    return try await write(weight: all.count, looksAtQueues: false) { table in try table.settle(all, at: moment) }
   }
 
   package func expireLeases(at moment: Moment, limit: Int) async throws(StoreError) -> ExpiryReport {
-    try await write { table, _ in try table.expireLeases(at: moment, limit: limit) }
+    try await write { table in try table.expireLeases(at: moment, limit: limit) }
   }
 
   package func leases() async throws(StoreError) -> [HeldLease] { try await read { try $0.leases() } }

@@ -38,11 +38,10 @@ extension SQLiteJobStore {
             lock.note(opening: directory.opening(in: bootID))
             // What a daemon that died while it made a copy has left.
             for name in ["", "-wal", "-shm"] { unlink(directory.copy + name) }
+            let syncing = try SyncThread(signals) { writes.nudge() }
             isAnswered = true
             continuation.resume(returning: .success(opened))
-            var pace = InboxPace()
-            while let group = writes.takeAll(within: writer.patience, &pace) { writer.commit(group) }
-            writer.close()
+            writer.work(on: writes, with: syncing)
             // The lock is let go last, with the writer's connection closed.
             _ = consume writer
             _ = consume lock
@@ -108,11 +107,12 @@ extension SQLiteJobStore {
       try Schema.migrate(connection)
       let statements = Statements(connection)
       let run = try beginRun(connection, bootID: bootID)
+      try connection.logFile().sync()
       let table = try JobTable(
         statements, run: run, bootID: bootID, hooks: signals.hooks, mostTold: mostTold)
       let identity: String? = try statements[.identity].first { row throws(SQLiteError) in try row.read() }
       return (
-        Writer(connection, table, signals),
+        try Writer(connection, table, signals),
         Opened(identity: identity ?? "", path: directory.database, isChecked: finding.isChecked)
       )
     } catch {
@@ -126,7 +126,8 @@ extension SQLiteJobStore {
   ]
   private static let writerSettings: [(String, Int64)] =
     commonSettings + [
-      ("synchronous", 2), ("wal_autocheckpoint", 0), ("journal_size_limit", 16 << 20), ("cache_size", -8192),
+      // Whoever commits syncs by itself: see `LogTurn`.
+      ("synchronous", 1), ("wal_autocheckpoint", 0), ("journal_size_limit", 16 << 20), ("cache_size", -8192),
     ]
   private static let readerSettings: [(String, Int64)] = commonSettings + [("query_only", 1), ("cache_size", -2048)]
 

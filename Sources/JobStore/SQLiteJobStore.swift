@@ -43,7 +43,17 @@ package final class SQLiteJobStore: JobStore {
     writes.close()
   }
 
+  /// Whether something waits to be written that no thread has taken yet.
+  var hasWaitingWrites: Bool { writes.hasMessages }
+
   package func onCommit(_ observer: @escaping @Sendable ([JobChange]) -> Void) { signals.observe(observer) }
+
+  package func onTrouble(_ observer: @escaping @Sendable (StoreTrouble) -> Void) { signals.observeTrouble(observer) }
+
+  package func endPatience() {
+    signals.endPatience()
+    writes.nudge()
+  }
 
   package func close() async {
     signals.noteClosing()
@@ -59,11 +69,11 @@ package final class SQLiteJobStore: JobStore {
   /// Does something in the next transaction, and waits until that has been committed.
   func write<Value: Sendable>(
     isSynced: Bool = true, weight: Int = 1, looksAtQueues: Bool = true,
-    _ body: @escaping @Sendable (_ table: JobTable, _ isSynced: Bool) throws -> Value
+    _ body: @escaping @Sendable (_ table: JobTable) throws -> Value
   ) async throws(StoreError) -> Value {
     let result: Result<Value, StoreError> = await withCheckedContinuation { continuation in
-      let request = WriteRequest(isSynced: isSynced, weight: weight, looksAtQueues: looksAtQueues) { table, isSynced in
-        let value = try body(table, isSynced)
+      let request = WriteRequest(isSynced: isSynced, weight: weight, looksAtQueues: looksAtQueues) { table in
+        let value = try body(table)
         return { continuation.resume(returning: .success(value)) }
       } fail: {
         continuation.resume(returning: .failure($0))
@@ -76,7 +86,7 @@ package final class SQLiteJobStore: JobStore {
   /// Leaves something for the next transaction; nobody waits for it.
   /// - Parameter body: gives what is done once it is committed.
   private func note(_ body: @escaping @Sendable (JobTable) throws -> @Sendable () -> Void) {
-    let request = WriteRequest(isSynced: false, looksAtQueues: false) { table, _ in
+    let request = WriteRequest(isSynced: false, looksAtQueues: false) { table in
       try body(table)
     } fail: { _ in
     }
@@ -89,7 +99,9 @@ package final class SQLiteJobStore: JobStore {
   {
     let result: Result<Value, StoreError> = await withCheckedContinuation { continuation in
       let request = ReadRequest { [path, signals] reader in
-        continuation.resume(returning: reader.flatMap { Self.answer(body, $0, path, signals) })
+        let answer = reader.flatMap { Self.answer(body, $0, path, signals) }
+        // What it has seen may be of a transaction that is still on its way to the disk.
+        signals.log.whenSettled { continuation.resume(returning: answer) }
       }
       if !reads.post(request) { continuation.resume(returning: .failure(.closed(path))) }
     }
@@ -124,12 +136,12 @@ extension SQLiteJobStore {
     encoded.reserveCapacity(specs.count)
     for spec in specs { encoded.append(try EncodedSpec(spec)) }
     let all = consume encoded
-    return try await write(weight: all.count, looksAtQueues: false) { table, _ in try table.enqueue(all, at: moment) }
+    return try await write(weight: all.count, looksAtQueues: false) { table in try table.enqueue(all, at: moment) }
   }
 
   package func enqueueOne(_ spec: JobSpec, at moment: Moment) async throws(StoreError) -> EnqueuedJob {
     let encoded = try EncodedSpec(spec)
-    return try await write(looksAtQueues: false) { table, _ in try table.enqueueOne(encoded, at: moment) }
+    return try await write(looksAtQueues: false) { table in try table.enqueueOne(encoded, at: moment) }
   }
 
   package func job(answering request: String, at moment: Moment) async throws(StoreError) -> Job? {
@@ -141,27 +153,27 @@ extension SQLiteJobStore {
   package func overview() async throws(StoreError) -> StoreOverview { try await read { try $0.overview() } }
 
   package func cancel(_ id: JobID, at moment: Moment) async throws(StoreError) -> Job {
-    try await write { table, _ in try table.cancel(id, at: moment) }
+    try await write { table in try table.cancel(id, at: moment) }
   }
 
   package func hold(_ id: JobID, at moment: Moment) async throws(StoreError) -> Job {
-    try await write { table, _ in try table.hold(id, at: moment) }
+    try await write { table in try table.hold(id, at: moment) }
   }
 
   package func release(_ id: JobID, at moment: Moment) async throws(StoreError) -> Job {
-    try await write { table, _ in try table.release(id, at: moment) }
+    try await write { table in try table.release(id, at: moment) }
   }
 
   package func retry(_ id: JobID, withDependents: Bool, at moment: Moment) async throws(StoreError) -> Job {
-    try await write { table, _ in try table.retry(id, withDependents: withDependents, at: moment) }
+    try await write { table in try table.retry(id, withDependents: withDependents, at: moment) }
   }
 
   package func remove(_ id: JobID, at moment: Moment) async throws(StoreError) {
-    try await write { table, _ in try table.remove(id, at: moment) }
+    try await write { table in try table.remove(id, at: moment) }
   }
 
   package func edit(_ id: JobID, _ edit: JobEdit, at moment: Moment) async throws(StoreError) -> Job {
-    try await write { table, _ in try table.edit(id, edit, at: moment) }
+    try await write { table in try table.edit(id, edit, at: moment) }
   }
 
   package func graph(_ id: JobID, limit: Int) async throws(StoreError) -> JobGraph? {
@@ -179,7 +191,7 @@ extension SQLiteJobStore {
   package func perform(
     _ verb: BulkVerb, on ids: [JobID], in states: Set<JobState>, withDependents: Bool, at moment: Moment
   ) async throws(StoreError) -> BulkStep {
-    try await write(weight: ids.count) { table, _ in
+    try await write(weight: ids.count) { table in
       try table.perform(verb, on: ids, in: states, withDependents: withDependents, at: moment)
     }
   }
@@ -189,16 +201,16 @@ extension SQLiteJobStore {
   }
 
   package func update(queue: String, _ patch: QueuePatch, at moment: Moment) async throws(StoreError) -> QueueInfo {
-    try await write { table, _ in try table.update(queue: queue, patch, at: moment) }
+    try await write { table in try table.update(queue: queue, patch, at: moment) }
   }
 
   package func setPause(_ pause: PauseRequest?, at moment: Moment) async throws(StoreError) {
-    try await write { table, _ in try table.setPause(pause, at: moment) }
+    try await write { table in try table.setPause(pause, at: moment) }
   }
 
   package func countKeys(by labels: [String: String]) async throws(StoreError) {
     // Alone in its transaction: it may be long.
-    try await write(weight: .max) { table, _ in try table.countKeys(by: labels) }
+    try await write(weight: .max) { table in try table.countKeys(by: labels) }
   }
 
   package func standing(of id: JobID) async throws(StoreError) -> JobStanding? {
@@ -206,8 +218,8 @@ extension SQLiteJobStore {
   }
 
   package func claim(_ request: ClaimRequest, at moment: Moment) async throws(StoreError) -> ClaimReport {
-    try await write(isSynced: false, looksAtQueues: false) { table, isSynced in
-      try table.claim(request, isSynced: isSynced, at: moment)
+    try await write(isSynced: false, looksAtQueues: false) { table in
+      try table.claim(request, at: moment)
     }
   }
 
@@ -231,25 +243,25 @@ extension SQLiteJobStore {
     var result: String?
     if let value = ending.result { result = try JSONText.text(value) }
     let text = result
-    return try await write(looksAtQueues: false) { table, _ in
+    return try await write(looksAtQueues: false) { table in
       try table.finish(id, attempt: attempt, ending, result: text, random: random, at: moment)
     }
   }
 
   package func promoteDue(at moment: Moment, limit: Int) async throws(StoreError) -> DueReport {
-    try await write(isSynced: false) { table, _ in try table.promoteDue(at: moment, limit: limit) }
+    try await write(isSynced: false) { table in try table.promoteDue(at: moment, limit: limit) }
   }
 
   package func leftovers() async throws(StoreError) -> [Leftover] { try await read { try $0.leftovers() } }
 
   package func interrupt(_ leftovers: [Leftover], at moment: Moment) async throws(StoreError) {
-    try await write(weight: leftovers.count) { table, _ in try table.interrupt(leftovers, at: moment) }
+    try await write(weight: leftovers.count) { table in try table.interrupt(leftovers, at: moment) }
   }
 
-  package func noteStopping() async throws(StoreError) { try await write { table, _ in try table.noteStopping() } }
-  package func probe() async throws(StoreError) { try await write { table, _ in try table.probe() } }
+  package func noteStopping() async throws(StoreError) { try await write { table in try table.noteStopping() } }
+  package func probe() async throws(StoreError) { try await write { table in try table.probe() } }
 
   package func prune(_ policy: RetentionPolicy, at moment: Moment, limit: Int) async throws(StoreError) -> PruneReport {
-    try await write { table, _ in try table.prune(policy, at: moment, limit: limit) }
+    try await write { table in try table.prune(policy, at: moment, limit: limit) }
   }
 }

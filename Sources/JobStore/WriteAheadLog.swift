@@ -17,6 +17,8 @@ struct WriteAheadLog: Sendable, Hashable {
   }
 
   var state: State
+  /// How many from the first are whole, and part of a transaction whose end is too.
+  var frames: Int
 
   private static let headerSize = 32
   private static let frameHeaderSize = 24
@@ -30,33 +32,36 @@ struct WriteAheadLog: Sendable, Hashable {
     }
     defer { close(descriptor) }
     var failure: Int32 = 0
-    let state = Self.state { count, offset in
+    let found = Self.look { count, offset in
       var bytes = [UInt8](repeating: 0, count: count)
       let read = pread(descriptor, &bytes, count, off_t(offset))
       if read < 0 { failure = errno }
       return read == count ? bytes : nil
     }
     guard failure == 0 else { throw .system("read", path, failure) }
-    guard let state else { return nil }
-    self.state = state
+    guard let found else { return nil }
+    self = found
   }
 
+  private init(_ state: State, frames: Int = 0) { (self.state, self.frames) = (state, frames) }
+
   /// - Parameter read: so many bytes at an offset; nil where there are fewer.
-  static func state(_ read: (_ count: Int, _ offset: Int) -> [UInt8]?) -> State? {
+  static func look(_ read: (_ count: Int, _ offset: Int) -> [UInt8]?) -> WriteAheadLog? {
     guard let header = read(headerSize, 0) else { return nil }
-    guard header.contains(where: { $0 != 0 }) else { return .whole }
+    guard header.contains(where: { $0 != 0 }) else { return WriteAheadLog(.whole) }
     let magic = number(header, 0)
     let pageSize = Int(number(header, 8))
     guard magic & 0xFFFF_FFFE == 0x377F_0682, (512...65_536).contains(pageSize), pageSize & (pageSize - 1) == 0 else {
-      return .noHeader
+      return WriteAheadLog(.noHeader)
     }
     // The last bit says which way round the words of the sum are.
     var sum = Checksum(isBigEndian: magic & 1 == 1)
     sum.add(header[..<24])
-    guard sum.matches(header, 24) else { return .noHeader }
+    guard sum.matches(header, 24) else { return WriteAheadLog(.noHeader) }
     let salt = header[16..<24]
 
     var frames = 0
+    var ended = 0
     var commits = 0
     var isBroken = false
     var offset = headerSize
@@ -69,12 +74,14 @@ struct WriteAheadLog: Sendable, Hashable {
       if !isWhole { isBroken = true }
       if !isBroken { frames += 1 }
       // Of the frame that ends a transaction the second word is the size of the database.
-      if isBroken, isWhole, number(head, 4) != 0 { commits += 1 }
+      let isEnd = number(head, 4) != 0
+      if isEnd, !isBroken { ended = frames }
+      if isEnd, isBroken, isWhole { commits += 1 }
       // Behind a broken frame its own word is what the next one went on from.
       sum.continue(from: head, 16)
       offset += frameHeaderSize + pageSize
     }
-    return commits > 0 ? .broken(number: frames + 1, commits: commits) : .whole
+    return WriteAheadLog(commits > 0 ? .broken(number: frames + 1, commits: commits) : .whole, frames: ended)
   }
 
   private static func number(_ bytes: [UInt8], _ offset: Int) -> UInt32 {

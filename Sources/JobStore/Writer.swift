@@ -1,64 +1,14 @@
 import CrashPoints
 import JobModel
 import SQLite
-import Synchronization
 
-/// Something that is asked of the writer. Its outcome is told only once the fate of the transaction that it was
-/// part of is known.
-struct WriteRequest: Sendable {
-  /// Whether what is done must be on the disk before it is acknowledged.
-  var isSynced: Bool
-  /// How much work it is, in jobs.
-  var weight = 1
-  /// Whether it may look at the queues' counts, which are brought up to date before it. `JobTable.readyQueues` and
-  /// `isReady` do so themselves.
-  var looksAtQueues = true
-  /// The writer's own: nobody hears what becomes of it.
-  var isOwn = false
-  /// Does it, within a transaction, and gives what tells the caller of success. May be called twice
-  /// (`JobTable.NeedsSync`).
-  var perform: @Sendable (_ table: JobTable, _ isSynced: Bool) throws -> @Sendable () -> Void
-  var fail: @Sendable (StoreError) -> Void
-}
-
-/// What the threads of a store tell each other.
-final class StoreSignals: Sendable {
-  private let damageFound = Mutex<StoreError?>(nil)
-  private let observers = Mutex<[@Sendable ([JobChange]) -> Void]>([])
-  private let closing = Atomic(false)
-  let hooks = WantedHooks()
-  let commits = CommitNotes()
-  private let repairing = Atomic(false)
-
-  /// Damage that was met: from then on nothing is written.
-  var damage: StoreError? { damageFound.withLock { $0 } }
-  func note(damage error: StoreError) { damageFound.withLock { $0 = $0 ?? error } }
-
-  func observe(_ observer: @escaping @Sendable ([JobChange]) -> Void) { observers.withLock { $0.append(observer) } }
-  func tell(_ changes: [JobChange]) {
-    guard !changes.isEmpty else { return }
-    for observer in observers.withLock({ $0 }) { observer(changes) }
-  }
-
-  var isClosing: Bool { closing.load(ordering: .acquiring) }
-  func noteClosing() { closing.store(true, ordering: .releasing) }
-
-  /// The writer needs the WAL to itself: who reads for long gives way.
-  var isRepairing: Bool { repairing.load(ordering: .acquiring) }
-  func note(repairing isRepairing: Bool) { repairing.store(isRepairing, ordering: .releasing) }
-}
-
-/// The one connection that writes, on its own thread. All requests that wait share a transaction, and so a sync
-/// of the disk: the group commit. Those that need no sync go first, in a transaction of their own: where there
-/// is one of the other kind too, its sync covers both.
+/// The one connection that writes, on its own thread. All requests that wait share a transaction, and so a sync of the disk:
+/// the group commit. While one is synced, the next one's statements are done: see `LogTurn`, `SyncThread` and decision 0018.
 final class Writer {
-  private enum Sync: Int {
-    case normal = 1
-    case full = 2
-  }
-
   /// Above this weight a request is kept from holding up those that came with it.
   private static let heavy = 2_000
+  /// Above this weight those that are synced are kept from holding up those that need not be.
+  private static let light = 200
   /// 4 MiB in pages of 4 KiB: the WAL's size at which it is copied into the database.
   private static let checkpointPages = 1024
 
@@ -66,16 +16,27 @@ final class Writer {
   private let connection: Connection
   private let statements: Statements
   private let table: JobTable
-  private let signals: StoreSignals
+  let signals: StoreSignals
   private let files: StoreFiles
-  private var sync: Sync?
+  private let logFile: LogFile
+  /// What is to be a transaction.
+  private struct Part {
+    var requests: [WriteRequest]
+    /// Each in a savepoint: one of them fails after it has changed something.
+    var isGuarded = false
+  }
+
+  /// What waits, in order.
+  private var parts: [Part] = []
   /// A write or a sync failed, and what the kernel keeps of the WAL may not be what is on the disk: nothing is
   /// acknowledged until a checkpoint has brought all of it into the database, synced.
   private var mustRepair = false
   /// The last transaction failed.
   private var isFailing = false
 
-  init(_ connection: Connection, _ table: JobTable, _ signals: StoreSignals) {
+  /// - Parameter connection: whose transactions are not synced (`PRAGMA synchronous = NORMAL`), and which has made one.
+  init(_ connection: Connection, _ table: JobTable, _ signals: StoreSignals) throws(SQLiteError) {
+    logFile = try connection.logFile()
     self.connection = connection
     self.table = table
     self.signals = signals
@@ -84,44 +45,84 @@ final class Writer {
     files = StoreFiles(ofOpen: path)
   }
 
-  /// Does a group of requests, in order within each transaction, and tells each what became of it.
-  func commit(_ requests: [WriteRequest]) {
+  // MARK: Groups
+
+  /// Takes a group of requests, for `commitNext` to commit: in order, but those that need no sync go first, so that
+  /// their answers rest upon nothing that is not on the disk.
+  func accept(_ requests: [WriteRequest]) {
     let group = owesTelling ? requests + [Self.tellMore] : requests
-    if let obstacle = obstacle() { return Self.fail(group, obstacle) }
-    let deferred = transact(group.filter { !$0.isSynced }, .normal)
-    let synced = deferred + group.filter(\.isSynced)
-    var parts = [synced.filter { $0.weight <= Self.heavy }][...]
-    for request in synced where request.weight > Self.heavy { parts.append([request]) }
-    while let part = parts.popFirst() {
-      if let obstacle = obstacle() { return Self.fail(part + parts.joined(), obstacle) }
-      _ = transact(part, .full)
+    // Most often.
+    if group.count == 1 { return parts.append(Part(requests: group)) }
+    let free = group.filter { !$0.isSynced }
+    let synced = group.filter { $0.isSynced && $0.weight <= Self.heavy }
+    if synced.reduce(0, { $0 + $1.weight }) <= Self.light {
+      add(free + synced)
+    } else {
+      add(free)
+      add(synced)
     }
+    for request in group where request.isSynced && request.weight > Self.heavy { add([request]) }
+  }
+
+  private func add(_ requests: [WriteRequest]) {
+    if !requests.isEmpty { parts.append(Part(requests: requests)) }
+  }
+
+  /// Whether what was accepted has not all been committed yet.
+  var hasMore: Bool { !parts.isEmpty }
+
+  /// Commits the next of what was accepted.
+  /// - Parameter meanwhile: gives what more has come while the transaction before is on its way to the disk; sleeps until
+  ///   something has, or the log is free. Nil once there will be no more.
+  /// - Returns: what is still to be synced before anybody is told of it, by its `settle`: nil where nothing is.
+  func commitNext(meanwhile: () -> [WriteRequest]? = { nil }) -> Unsettled? {
+    checkpointIfDue()
+    let obstacle = obstacle()
+    guard !parts.isEmpty else { return nil }
+    let part = parts.removeFirst()
+    if let obstacle {
+      Self.fail(part.requests, obstacle)
+      return nil
+    }
+    return transact(part, meanwhile)
+  }
+
+  /// Commits a group and syncs it, all on this thread.
+  func commit(_ requests: [WriteRequest]) {
+    accept(requests)
+    repeat { if commitNext()?.settle(signals) == false { mend() } } while hasMore
     checkpointIfDue()
   }
 
-  /// How long to wait for requests before `commit` is called without any: not at all where ends are still to be told, a
-  /// second where that failed. Nil: for as long as there are none.
+  /// After a sync that failed: brings to the disk, if it can, what that was to, and tells.
+  func mend() { _ = obstacle() }
+
+  /// How long to wait for requests before `accept` is called without any: not at all where ends are still to be told, a
+  /// second where that failed, or some wait for a sync that did. Nil: for as long as there are none.
   var patience: Duration? {
-    guard owesTelling, signals.damage == nil else { return nil }
+    guard signals.damage == nil else { return nil }
+    if signals.log.isInDoubt { return .seconds(1) }
+    guard owesTelling else { return nil }
     return isFailing ? .seconds(1) : .zero
   }
 
   private var owesTelling: Bool { table.hasMoreToTell && table.mostTold > 0 }
 
   /// The writer's own: to tell on of ends of which too many jobs had to be told at once.
-  private static let tellMore = WriteRequest(isSynced: true, isOwn: true) { table, _ in
+  private static let tellMore = WriteRequest(isSynced: true, isOwn: true) { table in
     try table.tellMore()
     return {}
   } fail: { _ in
   }
 
-  /// Marks the stop as clean, empties the WAL into the database and syncs it.
+  /// Marks the stop as clean, empties the WAL into the database and syncs it. No other thread may be at work.
   func close() {
-    guard signals.damage == nil else { return }
+    if let obstacle = obstacle() {
+      for group in signals.log.takeDoubtful() { group.fail(obstacle) }
+      return
+    }
     connection.wait(forLocks: 1000)
     do {
-      if mustRepair { try repair() }
-      try set(.full)
       try connection.prepare("UPDATE runs SET clean = 1 WHERE run = ?").bind(table.run).run()
       CrashPoint.closing.pass()
       try connection.checkpoint(.truncate)
@@ -133,98 +134,160 @@ final class Writer {
 
   // MARK: Transactions
 
-  /// Returns those that must be done again in a synced transaction; all others have been answered.
-  private func transact(_ requests: [WriteRequest], _ sync: Sync) -> [WriteRequest] {
-    guard !requests.isEmpty else { return [] }
-    var answers: [@Sendable () -> Void] = []
-    var deferred: [WriteRequest] = []
+  /// What the requests of a transaction have come to.
+  private struct Work {
+    /// Told as soon as it is committed: those that need no sync.
+    var free = CommittedGroup()
+    var synced = CommittedGroup()
+    /// How many changes are of `free`.
+    var freeChanges = 0
     var wasOwnRefused = false
+  }
+
+  /// Where the log is somebody's it goes on for as long as that lasts, with what comes meanwhile too.
+  private func transact(_ part: Part, _ meanwhile: () -> [WriteRequest]?) -> Unsettled? {
     let began = ContinuousClock.now
+    var requests: [WriteRequest] = []
+    var waiting = part.requests[...]
+    var work = Work()
+    var hasLog = signals.log.tryTake()
     do {
-      try set(sync)
       try statements[.begin].run()
       CrashPoint.begun.pass()
-      for request in requests {
-        do {
-          answers.append(try perform(request, isAlone: requests.count == 1, sync))
-        } catch is JobTable.NeedsSync {
-          deferred.append(request)
-        } catch let refusal as StoreError {
-          if request.isOwn {
-            wasOwnRefused = true
-            table.noteMoreToTell(true)
-          }
-          // Told after the commit as well: what it was refused for may be of this very transaction.
-          answers.append { request.fail(refusal) }
+      repeat {
+        while let request = waiting.popFirst() {
+          requests.append(request)
+          try perform(request, isGuarded: part.isGuarded, &work)
         }
-      }
+        if !hasLog { hasLog = signals.log.tryTake() }
+        if !hasLog {
+          if let more = meanwhile() {
+            waiting = takeLight(more, besides: requests)[...]
+          } else {
+            signals.log.take()
+            hasLog = true
+          }
+        }
+      } while !hasLog
       try table.count()
       try files.verify()
+      guard !signals.log.isInDoubt else {
+        // What this builds upon may not be there. Once that is known it is done again.
+        try statements[.rollback].run()
+        table.rollBack()
+        parts.insert(Part(requests: requests, isGuarded: part.isGuarded), at: 0)
+        signals.log.give()
+        return nil
+      }
+      if !work.synced.isEmpty { signals.log.unsettle() }
       CrashPoint.committing.pass()
+      let commits = connection.walCommits
       try statements[.commit].run()
       CrashPoint.committed.pass()
+      // Where nothing was to be written there is nothing to sync.
+      return tell(work, connection.walCommits > commits, of: requests.count, began)
     } catch {
       if !connection.isAutocommit { try? statements[.rollback].run() }
       table.rollBack()
+      if hasLog {
+        signals.log.settle()
+        signals.log.give()
+      }
+      if error is MustGuard {
+        parts.insert(Part(requests: requests + waiting, isGuarded: true), at: 0)
+        return nil
+      }
       // The counts, which are of all of them, break a rule. Each is done again alone, so that it fails by itself.
       if requests.count > 1, (error as? SQLiteError)?.isBrokenRule == true {
-        return requests.flatMap { transact([$0], sync) }
+        parts.insert(contentsOf: requests.map { Part(requests: [$0]) }, at: 0)
+        return nil
       }
       isFailing = true
       Self.fail(requests, note(error))
-      return []
+      return nil
     }
-    // Where its own was refused it tries again, at rest.
-    isFailing = wasOwnRefused
-    signals.commits.note(requests: requests.count, took: .now - began, isSynced: sync == .full)
-    signals.tell(table.takeChanges())
-    for answer in answers {
-      answer()
-      CrashPoint.answering.pass()
-    }
-    return deferred
   }
 
-  /// Why nothing can be written now. Looked for before each transaction, not only each group: what one met concerns the
-  /// next.
-  private func obstacle() -> StoreError? {
-    if let damage = signals.damage { return damage }
-    guard mustRepair else { return nil }
-    do { try repair() } catch {
-      isFailing = true
-      return note(error)
+  /// Those that a transaction can take besides what it has; the others are for later ones.
+  private func takeLight(_ more: [WriteRequest], besides requests: [WriteRequest]) -> [WriteRequest] {
+    var weight = requests.reduce(0) { $0 + min($1.weight, Self.heavy) }
+    var light: [WriteRequest] = []
+    var rest: [WriteRequest] = []
+    for request in more {
+      if request.weight <= Self.heavy - weight {
+        weight += request.weight
+        light.append(request)
+      } else {
+        rest.append(request)
+      }
     }
+    if !rest.isEmpty { accept(rest) }
+    return light
+  }
+
+  /// After the COMMIT. The log is given away, here or by what is returned.
+  private func tell(
+    _ work: consuming Work, _ hasWritten: Bool, of requests: Int, _ began: ContinuousClock.Instant
+  ) -> Unsettled? {
+    // Where its own was refused it tries again, at rest.
+    isFailing = work.wasOwnRefused
+    let changes = table.takeChanges()
+    work.free.changes = Array(changes[..<work.freeChanges])
+    work.synced.changes = Array(changes[work.freeChanges...])
+    if hasWritten, !work.synced.isEmpty {
+      if !work.free.isEmpty { signals.log.tell(work.free, signals) {} }
+      return Unsettled(group: work.synced, file: logFile, began: began, requests: requests)
+    }
+    signals.log.settle()
+    signals.commits.note(requests: requests, took: .now - began, isSynced: false)
+    signals.log.tell(work.free, signals) {}
+    signals.log.tell(work.synced, signals) { signals.log.give() }
     return nil
   }
 
-  /// Does one request within a savepoint, so that it fails alone: then it throws a `StoreError`. Anything else
-  /// that it throws has cost the whole transaction.
-  private func perform(_ request: WriteRequest, isAlone: Bool, _ sync: Sync) throws -> @Sendable () -> Void {
+  /// A request failed after it had changed something, and nothing says what: all of the transaction is undone, and done
+  /// again with a savepoint for each. (To have them always copies each page that is touched, once for each request: an
+  /// eighth of all that an enqueue costs the writer. Nearly all that is refused is so before it has changed anything.)
+  private struct MustGuard: Error {}
+
+  /// Does one request, so that it fails alone. What it throws has cost the whole transaction.
+  private func perform(_ request: WriteRequest, isGuarded: Bool, _ work: inout Work) throws {
     if request.looksAtQueues { try table.count() }
     let before = table.mark
-    if !isAlone { try statements[.savepoint].run() }
+    let changed = connection.totalChanges
+    if isGuarded { try statements[.savepoint].run() }
+    var answer: @Sendable () -> Void
     do {
-      let answer = try request.perform(table, sync == .full)
+      answer = try request.perform(table)
       table.noteReady()
       CrashPoint.performed.pass()
-      if !isAlone { try statements[.release].run() }
-      return answer
+      if isGuarded { try statements[.release].run() }
     } catch {
       // After FULL, IOERR or NOMEM SQLite may have rolled everything back
       // (https://www.sqlite.org/lang_transaction.html). After a failed write the others of the group may not be
       // acknowledged either.
       if let failure = error as? SQLiteError, connection.isAutocommit || failure.isWriteFailure { throw failure }
       if connection.isAutocommit { throw SQLiteError.lostTransaction(path) }
-      table.rollBack(to: before)
-      if isAlone {
-        try statements[.rollback].run()
-        try statements[.begin].run()
-      } else {
+      if isGuarded {
         try statements[.rollbackTo].run()
         try statements[.release].run()
+      } else if connection.totalChanges > changed {
+        throw MustGuard()
       }
-      if error is JobTable.NeedsSync { throw error }
-      throw note(error)
+      table.rollBack(to: before)
+      if request.isOwn {
+        work.wasOwnRefused = true
+        table.noteMoreToTell(true)
+      }
+      // Told after the commit as well: what it was refused for may be of this very transaction.
+      let refusal = note(error)
+      answer = { request.fail(refusal) }
+    }
+    if request.isSynced || table.mustSync || !work.synced.isEmpty {
+      work.synced.add(request, answer)
+    } else {
+      work.free.add(request, answer)
+      work.freeChanges = table.changes.count
     }
   }
 
@@ -238,47 +301,87 @@ final class Writer {
     guard let error = error as? SQLiteError else { return StoreError(.storage(.failed), "\(path): \(error)") }
     let told = StoreError.storage(error, path)
     if error.isDamage { signals.note(damage: told) }
-    if error.isWriteFailure {
-      mustRepair = true
-      signals.note(repairing: true)
-    }
+    if error.isWriteFailure { noteUncertainty() }
     return told
+  }
+
+  private func noteUncertainty() {
+    mustRepair = true
+    signals.note(repairing: true)
   }
 
   // MARK: The disk
 
-  /// The pragma cannot be changed within a transaction, so it is set before, and read back. (Prepared anew each time:
-  /// SQLite takes the value when it prepares, not when it steps.)
-  private func set(_ sync: Sync) throws(SQLiteError) {
-    guard self.sync != sync else { return }
-    self.sync = nil
-    try connection.execute("PRAGMA synchronous = \(sync.rawValue)")
-    let found = try connection.value("PRAGMA synchronous", as: Int.self)
-    guard found == sync.rawValue else {
-      throw SQLiteError(
-        code: 1, message: "synchronous is \(found.map(String.init) ?? "unknown") instead of \(sync.rawValue)",
-        doing: "PRAGMA synchronous")
-    }
-    self.sync = sync
-  }
-
-  /// Copies the WAL once it is long, after everyone has been answered. Only here: in SQLite 3.7.0 to 3.51.2 two
+  /// Copies the WAL once it is long, when nobody waits to be answered. Only here: in SQLite 3.7.0 to 3.51.2 two
   /// connections that checkpoint at once can corrupt it (https://www.sqlite.org/wal.html#walresetbug).
-  private func checkpointIfDue() {
+  func checkpointIfDue() {
     guard connection.walPages > Self.checkpointPages, !mustRepair, signals.damage == nil else { return }
+    signals.log.take()
+    defer { signals.log.give() }
+    guard !signals.log.isInDoubt else { return }
     CrashPoint.checkpointing.pass()
     do { try connection.checkpoint(.passive) } catch { _ = note(error) }
     CrashPoint.checkpointed.pass()
   }
 
-  private func repair() throws(SQLiteError) {
+  /// Why nothing can be written now. Looked for before each transaction, not only each group: what one met concerns the
+  /// next. Here those learn what became of them whose sync has failed: they have waited, since what they did can be seen,
+  /// and neither yes nor no would have been true.
+  private func obstacle() -> StoreError? {
+    if let damage = signals.damage {
+      for group in signals.log.takeDoubtful() { group.fail(damage) }
+      return damage
+    }
+    let isInDoubt = signals.log.isInDoubt
+    if isInDoubt { noteUncertainty() }
+    guard mustRepair else { return nil }
+    do {
+      try repair()
+    } catch {
+      isFailing = true
+      let told = note(error)
+      if isInDoubt { signals.tell(.failing(told)) }
+      if signals.hasPatienceEnded || signals.damage != nil {
+        for group in signals.log.takeDoubtful() { group.fail(told) }
+      }
+      return told
+    }
+    if isInDoubt, let failure = signals.log.failure {
+      signals.tell(.mended("\(failure), errno \(failure.systemErrno)"))
+    }
+    for group in signals.log.takeDoubtful() {
+      signals.log.take()
+      signals.log.tell(group, signals) { signals.log.give() }
+    }
+    return nil
+  }
+
+  /// Brings all that is committed into the database, synced.
+  private func repair() throws {
+    signals.log.take()
+    defer { signals.log.give() }
+    try verifyLog()
     // Readers are short: a moment is enough for them to get out of the way.
     connection.wait(forLocks: 2000)
     defer { connection.wait(forLocks: 0) }
-    try set(.full)
     try connection.checkpoint(.truncate)
     mustRepair = false
     signals.note(repairing: false)
+  }
+
+  /// After a sync that failed the kernel may have let go of what it could not write, and read what the disk has instead
+  /// (https://lwn.net/Articles/752063/). A checkpoint would copy it into the database: it does not look at the sums.
+  private func verifyLog() throws {
+    let pages = connection.walPages
+    guard pages > 0 else { return }
+    let whole = try WriteAheadLog(of: path + "-wal")?.frames ?? 0
+    guard whole >= pages else {
+      let damage = StoreError.damaged(
+        "\(path): of the \(pages) pages of its log the disk has kept \(whole): the last transactions are lost, of which "
+          + "none was acknowledged, and what jobqd knows is not what is stored. Start it again")
+      signals.note(damage: damage)
+      throw damage
+    }
   }
 }
 

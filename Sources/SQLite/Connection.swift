@@ -25,6 +25,7 @@ package final class Connection {
   /// at one address.
   private final class Signals {
     var walPages: Int32 = 0
+    var walCommits = 0
     var isCancelled: (@Sendable () -> Bool)?
   }
 
@@ -119,6 +120,8 @@ package final class Connection {
   package var lastInsertedRow: Int64 { unsafe sqlite3_last_insert_rowid(handle) }
   /// How many rows the latest statement changed.
   package var changes: Int { Int(unsafe sqlite3_changes64(handle)) }
+  /// How many rows all statements so far have changed, those of foreign keys' actions too.
+  package var totalChanges: Int { Int(unsafe sqlite3_total_changes64(handle)) }
   /// True outside of a transaction: also after an error for which SQLite has rolled the transaction back by
   /// itself.
   package var isAutocommit: Bool { unsafe sqlite3_get_autocommit(handle) != 0 }
@@ -163,7 +166,9 @@ package final class Connection {
       handle,
       { context, _, _, pages in
         if let context = unsafe context {
-          unsafe Unmanaged<Signals>.fromOpaque(context).takeUnretainedValue().walPages = pages
+          let signals = unsafe Unmanaged<Signals>.fromOpaque(context).takeUnretainedValue()
+          signals.walPages = pages
+          signals.walCommits += 1
         }
         return SQLITE_OK
       }, Unmanaged.passUnretained(signals).toOpaque())
@@ -171,6 +176,8 @@ package final class Connection {
 
   /// Pages in the WAL after the latest commit of this connection.
   package var walPages: Int { Int(signals.walPages) }
+  /// How many transactions of this connection have written something, since `takeOverCheckpoints`.
+  package var walCommits: Int { signals.walCommits }
 
   /// Copies the WAL into the database and syncs it; `.truncate` also empties the WAL, and throws SQLITE_BUSY
   /// where a reader is in the way.

@@ -64,13 +64,19 @@ struct AttemptWork: Sendable {
     let end = supervisor.time.now()
     var ending = ending
     var isBare = false
+    var mayBeRecorded = false
     while true {
       do throws(StoreError) {
         _ = try await supervisor.store.finish(
           id, attempt: attempt.attempt, ending, random: random, at: end)
         return
       } catch {
-        if case .storage = error.code, await supervisor.storageIsBack(after: error) { continue }
+        if case .storage = error.code {
+          mayBeRecorded = true
+          if await supervisor.storageIsBack(after: error) { continue }
+        }
+        // Not acknowledged is not: never stored.
+        if case .staleAttempt = error.code, mayBeRecorded { return }
         if case .fault = error.code, !isBare {
           isBare = true
           supervisor.logger.error("the end of an attempt was refused: \(error)", metadata: metadata)

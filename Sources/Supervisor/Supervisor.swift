@@ -62,6 +62,7 @@ package actor Supervisor {
     case changes
     case event(SchedulerCore.Event)
     case unkillable(JobID)
+    case trouble(StoreTrouble)
     case abandonedWait(UInt64)
   }
 
@@ -96,6 +97,7 @@ package actor Supervisor {
     hub = ChangeHub(epoch: epoch) { changes.put($0) }
     let hub = self.hub
     store.onCommit { hub.publish($0) }
+    store.onTrouble { post.yield(.trouble($0)) }
     time.onAlarm { post.yield(.event(.alarm)) }
   }
 
@@ -116,6 +118,8 @@ package actor Supervisor {
         apply(event)
         if case .alarm = event { runDueSchedules() }
       case .unkillable(let id): if workers[id] != nil { unkillable.insert(id) }
+      case .trouble(.failing(let error)): storageFailed(error)
+      case .trouble(.mended(let failure)): logger.warning("a sync failed, and was made good: \(failure)")
       case .abandonedWait(let ticket): idleWaiters.removeValue(forKey: ticket)?.resume()
       }
     }
@@ -130,6 +134,8 @@ package actor Supervisor {
     guard phase != .stopping, phase != .ending else { return await hurry() }
     phase = .stopping
     apply(.stop)
+    // Whatever waits for a disk that fails would wait for ever.
+    store.endPatience()
     do { try await store.noteStopping() } catch { logger.error("the stop could not be noted: \(error)") }
     let graceEnd = ContinuousClock.now + configuration.shutdownGrace.duration
     CrashPoint.stopNoted.pass()

@@ -66,7 +66,7 @@ struct AllocationBudgetTests {
     let added = Atomic(0)
     let found = try allocations {
       let encoded = try EncodedSpec(spec)
-      let request = WriteRequest(isSynced: true) { table, _ in
+      let request = WriteRequest(isSynced: true) { table in
         let job = try table.enqueueOne(encoded, at: moment)
         return { if job.isNew { added.add(1, ordering: .relaxed) } }
       } fail: { _ in

@@ -30,7 +30,8 @@ import Testing
   }
 
   private func state(_ log: [UInt8]) -> WriteAheadLog.State? {
-    WriteAheadLog.state { count, offset in offset + count <= log.count ? Array(log[offset..<offset + count]) : nil }
+    WriteAheadLog.look { count, offset in offset + count <= log.count ? Array(log[offset..<offset + count]) : nil }?
+      .state
   }
 
   @Test(

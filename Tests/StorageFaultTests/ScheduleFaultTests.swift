@@ -21,18 +21,17 @@ extension StorageTests {
           let store = try await SQLiteJobStore.open(directory: directory)
           try await Ticking.add(to: store)
           try await Ticking.run(store, at: 1)
-          // One operation fails, or all from there on.
-          shim_fail(fault.rawValue, skip, skip % 2 == 0 ? 1 : -1)
-          for second in 2...6 {
-            do throws(StoreError) { try await Ticking.run(store, at: second) } catch {
-              failures += 1
-              guard case .storage = error.code else {
-                Issue.record("an unexpected refusal: \(error)")
-                return
+          let hasFailed = await failing(fault.rawValue, skip, of: store) {
+            for second in 2...6 {
+              do throws(StoreError) { try await Ticking.run(store, at: second) } catch {
+                guard case .storage = error.code else {
+                  Issue.record("an unexpected refusal: \(error)")
+                  return
+                }
               }
             }
           }
-          shim_fail(Int32(SHIM_FAIL_NONE), 0, 0)
+          if hasFailed { failures += 1 }
           try await store.probe()
           try await Ticking.run(store, at: 7)
           #expect(try await Ticking.fault(in: store, through: 7) == nil, "\(fault), operation \(skip)")

@@ -116,6 +116,34 @@ final class Workload: Sendable {
   }
 }
 
+/// Runs `body` while storage fails: from its `skip`-th operation on, once or always. Who waits for a sync that failed waits for
+/// as long as that lasts, so it ends by itself once the store has refused for a while to write anything new.
+/// - Returns: whether an operation failed.
+func failing(
+  _ fault: Int32, _ skip: Int64, of store: any JobStore, _ body: @escaping @Sendable () async -> Void
+) async -> Bool {
+  shim_fail(fault, skip, skip % 2 == 0 ? 1 : -1)
+  let hasEnded = Mutex(false)
+  async let ended: Void = {
+    await body()
+    hasEnded.withLock { $0 = true }
+  }()
+  var refusals = 0
+  while refusals < 20, !hasEnded.withLock({ $0 }) {
+    // What writes nothing waits for no sync.
+    do throws(StoreError) {
+      _ = try await store.claim(ClaimRequest(limit: 0), at: Workload.moment)
+    } catch {
+      refusals += 1
+    }
+    await Task.yield()
+  }
+  let hasFailed = shim_seen() > skip
+  shim_fail(Int32(SHIM_FAIL_NONE), 0, 0)
+  await ended
+  return hasFailed
+}
+
 /// A directory for one test, gone afterwards.
 func withScratch<Value>(_ body: (String) async throws -> Value) async throws -> Value {
   let path =

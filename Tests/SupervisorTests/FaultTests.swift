@@ -1,4 +1,6 @@
+import CSyncCount
 import Foundation
+import Glibc
 import JobModel
 import JobStore
 import SQLite
@@ -27,6 +29,47 @@ struct FaultTests {
       let id = try await house.enqueue("true")
       await heard.wait(for: "refused by the test")
       try database.execute("DROP TRIGGER refused")
+      #expect(try await house.end(of: id).state == .succeeded)
+    }
+  }
+
+  @Test(
+    "a stop comes to an end though an ending waits for a disk that fails; the next start knows what became of it",
+    .timeLimit(.minutes(1)))
+  func stopWhileDiskFails() async throws {
+    let directory = NSTemporaryDirectory() + "jobq-house-\(UUID().uuidString.prefix(8))"
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    let heard = Heard()
+    var id: JobID?
+    try await House.with(directory: directory, logger: heard.logger) { house in
+      let gate = directory + "/gate"
+      #expect(mkfifo(gate, 0o600) == 0)
+      id = try await house.enqueue("read word < \(gate)")
+      let writer = Glibc.open(gate, O_RDWR)
+      sync_fail(directory, .max)
+      #expect(write(writer, "go\n", 3) == 3)
+      await heard.wait(for: "storage fails")
+      close(writer)
+      // Should it run again, it waits for nobody.
+      unlink(gate)
+      try Data("go\n".utf8).write(to: URL(filePath: gate))
+    }
+    sync_fail(directory, 0)
+    try await House.with(directory: directory) { house in
+      let state = try await house.end(of: #require(id)).state
+      #expect(state == .succeeded)
+    }
+  }
+
+  @Test("a sync that fails once costs nobody anything, and is said")
+  func failedSync() async throws {
+    let directory = NSTemporaryDirectory() + "jobq-house-\(UUID().uuidString.prefix(8))"
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    let heard = Heard()
+    try await House.with(directory: directory, logger: heard.logger) { house in
+      sync_fail(directory, 1)
+      let id = try await house.enqueue("true")
+      await heard.wait(for: "was made good")
       #expect(try await house.end(of: id).state == .succeeded)
     }
   }

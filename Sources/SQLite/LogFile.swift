@@ -1,0 +1,44 @@
+import CSQLite
+
+/// The write-ahead log of a connection, to be synced on another thread than the one that has the connection: so that it can
+/// go on with its next transaction meanwhile.
+///
+/// It is SQLite's own file: an error of the kernel's is told once to each open file (fsync(2)), and must not be told to
+/// one of two who ask at once and kept from the other. So nobody else syncs it meanwhile: `sync`, and whatever of the
+/// connection's may sync (a checkpoint, and the commit that begins the log anew), are never done at the same time. And the
+/// connection must outlive it.
+///
+/// Safe to send on these terms: `xSync` of SQLite's unix VFS touches the file's descriptor, which stays the same, and what
+/// it notes of failures, which only the same callers read.
+@safe
+package struct LogFile: @unchecked Sendable {
+  private let file: UnsafeMutablePointer<sqlite3_file>
+  private let path: String
+
+  init(_ file: UnsafeMutablePointer<sqlite3_file>, _ path: String) {
+    unsafe self.file = unsafe file
+    self.path = path
+  }
+
+  /// Returns once all that has been written to the log is on the disk. Blocks.
+  /// - Throws: `SQLITE_IOERR_FSYNC`: what the kernel keeps of the log may not be what is on the disk.
+  package func sync() throws(SQLiteError) {
+    let code = unsafe csqlite_sync(file)
+    guard code == SQLITE_OK else {
+      throw SQLiteError(
+        code: code, systemErrno: unsafe csqlite_file_errno(file), message: unsafe String(cString: sqlite3_errstr(code)),
+        doing: "sync of \(path)-wal")
+    }
+  }
+}
+
+extension Connection {
+  /// Its write-ahead log.
+  /// - Throws: where it has none, or has not used it yet.
+  package func logFile() throws(SQLiteError) -> LogFile {
+    guard let file = unsafe csqlite_log_file(handle) else {
+      throw SQLiteError(code: SQLITE_MISUSE, message: "there is no write-ahead log", doing: path)
+    }
+    return unsafe LogFile(file, path)
+  }
+}
