@@ -6,7 +6,7 @@ package import JobModel
 /// the disk (`claim` and `promoteDue` excepted, see there); and so has whatever a method that reads has seen. A method that
 /// throws has changed nothing that will be seen, but a `StoreError.storage` means "not acknowledged", not "never stored": a
 /// power cut, or a start after the store was closed, may bring it back. Where the disk fails after the commit, a method
-/// returns only once the store has been able to bring it to the disk, is closed or damaged, or after `endPatience`.
+/// returns only once the store has been able to bring it to the disk, is closed or damaged, or is to be patient no more (`setPatience`).
 ///
 /// All methods may be called from any task; none blocks the cooperative pool; cancelling the calling task does
 /// not undo or shorten what was asked. After each commit that changed the state of a job, before the callers
@@ -24,9 +24,9 @@ package protocol JobStore: LeaseStore, ScheduleStore {
   /// Called on a thread of the store's when a commit cannot be brought to the disk, and where it could at the second try.
   func onTrouble(_ observer: @escaping @Sendable (StoreTrouble) -> Void)
 
-  /// From now on a call that waits for a disk that fails throws instead: for a stop, which must come to an end. What it asked
-  /// may have been done all the same.
-  func endPatience()
+  /// Whether a call whose commit cannot be brought to the disk waits until it can, as it does at first. Else it throws: for a
+  /// start and a stop, which must come to an end. What it asked may have been done all the same.
+  func setPatience(_ isPatient: Bool)
 
   // MARK: Enqueue
 

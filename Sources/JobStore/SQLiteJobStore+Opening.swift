@@ -102,8 +102,9 @@ extension SQLiteJobStore {
       try set(connection, "journal_mode", "wal")
       for (name, value) in writerSettings { try set(connection, name, value) }
       connection.takeOverCheckpoints()
-      // The torn rest would lie behind what is written from now on, and look like damage after a death in this boot.
-      if finding.isLogTorn { try connection.checkpoint(.truncate) }
+      // A torn rest would lie behind what is written from now on, and look like damage after a death in this boot. And of
+      // what a daemon left that could not sync it nobody knows whether it is on the disk: copied, and synced, it is.
+      try connection.checkpoint(finding.isLogTorn ? .truncate : .passive)
       try Schema.migrate(connection)
       let statements = Statements(connection)
       let run = try beginRun(connection, bootID: bootID)

@@ -50,8 +50,8 @@ package final class SQLiteJobStore: JobStore {
 
   package func onTrouble(_ observer: @escaping @Sendable (StoreTrouble) -> Void) { signals.observeTrouble(observer) }
 
-  package func endPatience() {
-    signals.endPatience()
+  package func setPatience(_ isPatient: Bool) {
+    signals.note(isPatient: isPatient)
     writes.nudge()
   }
 

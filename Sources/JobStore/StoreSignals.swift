@@ -11,7 +11,7 @@ final class StoreSignals: Sendable {
   let log = LogTurn()
   private let repairing = Atomic(false)
   private let troubleObservers = Mutex<[@Sendable (StoreTrouble) -> Void]>([])
-  private let patienceEnded = Atomic(false)
+  private let patience = Atomic(true)
 
   /// Damage that was met: from then on nothing is written.
   var damage: StoreError? { damageFound.withLock { $0 } }
@@ -28,9 +28,9 @@ final class StoreSignals: Sendable {
   }
   func tell(_ trouble: StoreTrouble) { for observer in troubleObservers.withLock({ $0 }) { observer(trouble) } }
 
-  /// Whether those who wait for a disk that has failed are refused.
-  var hasPatienceEnded: Bool { patienceEnded.load(ordering: .acquiring) }
-  func endPatience() { patienceEnded.store(true, ordering: .releasing) }
+  /// Whether callers wait for a disk that has failed. Else they are refused.
+  var isPatient: Bool { patience.load(ordering: .acquiring) }
+  func note(isPatient: Bool) { patience.store(isPatient, ordering: .releasing) }
 
   var isClosing: Bool { closing.load(ordering: .acquiring) }
   func noteClosing() { closing.store(true, ordering: .releasing) }

@@ -49,8 +49,9 @@ final class Writer {
 
   /// Takes a group of requests, for `commitNext` to commit: in order, but those that need no sync go first, so that
   /// their answers rest upon nothing that is not on the disk.
-  func accept(_ requests: [WriteRequest]) {
-    let group = owesTelling ? requests + [Self.tellMore] : requests
+  func accept(_ requests: [WriteRequest]) { plan(owesTelling ? requests + [Self.tellMore] : requests) }
+
+  private func plan(_ group: [WriteRequest]) {
     // Most often.
     if group.count == 1 { return parts.append(Part(requests: group)) }
     let free = group.filter { !$0.isSynced }
@@ -100,9 +101,8 @@ final class Writer {
   /// How long to wait for requests before `accept` is called without any: not at all where ends are still to be told, a
   /// second where that failed, or some wait for a sync that did. Nil: for as long as there are none.
   var patience: Duration? {
-    guard signals.damage == nil else { return nil }
     if signals.log.isInDoubt { return .seconds(1) }
-    guard owesTelling else { return nil }
+    guard owesTelling, signals.damage == nil else { return nil }
     return isFailing ? .seconds(1) : .zero
   }
 
@@ -119,6 +119,8 @@ final class Writer {
   func close() {
     if let obstacle = obstacle() {
       for group in signals.log.takeDoubtful() { group.fail(obstacle) }
+      // SQLite would copy a log into the database of which it is not known what it holds.
+      try? connection.neverCheckpointOnClose()
       return
     }
     connection.wait(forLocks: 1000)
@@ -193,17 +195,19 @@ final class Writer {
         signals.log.settle()
         signals.log.give()
       }
+      // Those that it has not come to are of the same transaction.
+      let all = requests + waiting
       if error is MustGuard {
-        parts.insert(Part(requests: requests + waiting, isGuarded: true), at: 0)
+        parts.insert(Part(requests: all, isGuarded: true), at: 0)
         return nil
       }
       // The counts, which are of all of them, break a rule. Each is done again alone, so that it fails by itself.
-      if requests.count > 1, (error as? SQLiteError)?.isBrokenRule == true {
-        parts.insert(contentsOf: requests.map { Part(requests: [$0]) }, at: 0)
+      if all.count > 1, (error as? SQLiteError)?.isBrokenRule == true {
+        parts.insert(contentsOf: all.map { Part(requests: [$0]) }, at: 0)
         return nil
       }
       isFailing = true
-      Self.fail(requests, note(error))
+      Self.fail(all, note(error))
       return nil
     }
   }
@@ -221,7 +225,7 @@ final class Writer {
         rest.append(request)
       }
     }
-    if !rest.isEmpty { accept(rest) }
+    if !rest.isEmpty { plan(rest) }
     return light
   }
 
@@ -332,21 +336,20 @@ final class Writer {
       for group in signals.log.takeDoubtful() { group.fail(damage) }
       return damage
     }
-    let isInDoubt = signals.log.isInDoubt
-    if isInDoubt { noteUncertainty() }
+    if signals.log.isInDoubt { noteUncertainty() }
     guard mustRepair else { return nil }
     do {
       try repair()
     } catch {
       isFailing = true
       let told = note(error)
-      if isInDoubt { signals.tell(.failing(told)) }
-      if signals.hasPatienceEnded || signals.damage != nil {
+      if signals.log.isInDoubt { signals.tell(.failing(told)) }
+      if !signals.isPatient || signals.damage != nil {
         for group in signals.log.takeDoubtful() { group.fail(told) }
       }
       return told
     }
-    if isInDoubt, let failure = signals.log.failure {
+    if signals.log.isInDoubt, let failure = signals.log.failure {
       signals.tell(.mended("\(failure), errno \(failure.systemErrno)"))
     }
     for group in signals.log.takeDoubtful() {

@@ -174,7 +174,7 @@ package final class Connection {
       }, Unmanaged.passUnretained(signals).toOpaque())
   }
 
-  /// Pages in the WAL after the latest commit of this connection.
+  /// Pages in the WAL that the database may still need, after the latest commit or checkpoint of this connection.
   package var walPages: Int { Int(signals.walPages) }
   /// How many transactions of this connection have written something, since `takeOverCheckpoints`.
   package var walCommits: Int { signals.walCommits }
@@ -182,10 +182,12 @@ package final class Connection {
   /// Copies the WAL into the database and syncs it; `.truncate` also empties the WAL, and throws SQLITE_BUSY
   /// where a reader is in the way.
   package func checkpoint(_ mode: Checkpoint) throws(SQLiteError) {
+    var (pages, copied) = (Int32(-1), Int32(-1))
     let code = unsafe sqlite3_wal_checkpoint_v2(
-      handle, nil, mode == .truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, nil, nil)
+      handle, nil, mode == .truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, &pages, &copied)
     guard code == SQLITE_OK else { throw error(code, doing: "checkpoint (\(mode)) of \(path)") }
-    if mode == .truncate { signals.walPages = 0 }
+    // Once all is copied the next commit may begin the log anew.
+    if mode == .truncate || (pages >= 0 && pages == copied) { signals.walPages = 0 }
   }
 
   // MARK: Errors

@@ -9,6 +9,8 @@ extension Supervisor {
   /// Ends what an earlier daemon left running, then records those attempts as interrupted. Only after this may
   /// `run` begin.
   package func recover() async throws(StoreError) {
+    // A start that cannot be recorded fails; it does not wait for the disk without a word.
+    store.setPatience(false)
     await hooks.set(configuration.hooks)
     let leftovers = try await store.leftovers()
     CrashPoint.leftoversFound.pass()

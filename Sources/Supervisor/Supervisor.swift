@@ -105,7 +105,10 @@ package actor Supervisor {
 
   /// Handles what happens until `stop` has ended everything.
   package func run() async {
-    if phase == .starting { phase = .running }
+    if phase == .starting {
+      phase = .running
+      store.setPatience(true)
+    }
     apply(.recovered)
     beginSchedules()
     // A stop that came first waits for what was begun before it, and for nothing that begins after.
@@ -135,7 +138,7 @@ package actor Supervisor {
     phase = .stopping
     apply(.stop)
     // Whatever waits for a disk that fails would wait for ever.
-    store.endPatience()
+    store.setPatience(false)
     do { try await store.noteStopping() } catch { logger.error("the stop could not be noted: \(error)") }
     let graceEnd = ContinuousClock.now + configuration.shutdownGrace.duration
     CrashPoint.stopNoted.pass()

@@ -300,14 +300,55 @@ private final class Bench {
     }
   }
 
+  @Test("whoever fails a transaction, and wherever in it, all that were to be part of it are answered")
+  func answersAll() async throws {
+    try await withDirectory { directory in
+      let bench = try Bench(directory)
+      let failed = "\(StoreError.Code.storage(.failed))"
+      // Another program writes.
+      let other = try Connection(directory + "/jobq.db", .readWrite)
+      try other.neverCheckpointOnClose()
+      try other.execute("BEGIN IMMEDIATE")
+      let locked = bench.commit([Bench.add("a", .command()), Bench.claim(1), Bench.add("b", .command())])
+      #expect(Set(locked.answers.map { $0.prefix(while: { $0 != ":" }) }) == ["a", "b", "claim"])
+      try other.execute("ROLLBACK")
+      let broken = Bench.Request(name: "broken") { _ in
+        throw SQLiteError(code: 10, message: "disk I/O error", doing: "")
+      }
+      let answers = bench.commit([Bench.add("c", .command()), broken, Bench.add("d", .command())]).answers
+      #expect(answers == ["c: \(failed)", "broken: \(failed)", "d: \(failed)"])
+      #expect(bench.commit([Bench.add("e", .command())]).answers == ["e: 1"])
+    }
+  }
+
+  @Test("a log that could not be begun anew is no damage: all that was in it is in the database")
+  func failedRestart() async throws {
+    try await withDirectory { directory in
+      let bench = try Bench(directory)
+      let long = String(repeating: "x", count: 6 << 20)
+      #expect(bench.commit([Bench.add("long", .command(long))]).answers == ["long: 1"])
+      // The sync of the new log's head.
+      sync_fail(directory, 1)
+      #expect(bench.commit([Bench.add("a", .command())]).answers == ["a: \(StoreError.Code.storage(.failed))"])
+      #expect(bench.commit([Bench.add("b", .command())]).answers == ["b: 1"])
+      #expect(bench.signals.damage == nil)
+      bench.writer.close()
+      #expect(try await contents(of: directory).1.count == 2)
+    }
+  }
+
   @Test("who waits for a sync that failed is told so when the store is closed before it could be made good")
   func closedInDoubt() async throws {
     try await withDirectory { directory in
-      let bench = try Bench(directory)
-      sync_fail(directory, 3)
-      #expect(bench.commit([Bench.add("a", .command())]).answers.isEmpty)
-      bench.writer.close()
-      #expect(bench.heard == ["a: \(StoreError.Code.storage(.failed))"])
+      do {
+        let bench = try Bench(directory)
+        sync_fail(directory, 3)
+        #expect(bench.commit([Bench.add("a", .command())]).answers.isEmpty)
+        bench.writer.close()
+        #expect(bench.heard == ["a: \(StoreError.Code.storage(.failed))"])
+      }
+      var log = stat()
+      #expect(stat(directory + "/jobq.db-wal", &log) == 0 && log.st_size > 0, "not copied into the database unseen")
       #expect(try await contents(of: directory).1.count <= 1, "not acknowledged is not: never stored")
     }
   }
@@ -318,7 +359,7 @@ private final class Bench {
       let bench = try Bench(directory)
       sync_fail(directory, 6)
       #expect(bench.commit([Bench.add("a", .command())]).answers.isEmpty)
-      bench.signals.endPatience()
+      bench.signals.note(isPatient: false)
       bench.writer.mend()
       let failed = "\(StoreError.Code.storage(.failed))"
       #expect(bench.heard == ["a: \(failed)"])

@@ -117,27 +117,19 @@ final class Workload: Sendable {
 }
 
 /// Runs `body` while storage fails: from its `skip`-th operation on, once or always. Who waits for a sync that failed waits for
-/// as long as that lasts, so it ends by itself once the store has refused for a while to write anything new.
+/// as long as that lasts, so it ends once the store has said that it cannot be made good.
 /// - Returns: whether an operation failed.
 func failing(
   _ fault: Int32, _ skip: Int64, of store: any JobStore, _ body: @escaping @Sendable () async -> Void
 ) async -> Bool {
+  let (troubles, trouble) = AsyncStream.makeStream(of: Void.self)
+  store.onTrouble { if case .failing = $0 { trouble.yield() } }
   shim_fail(fault, skip, skip % 2 == 0 ? 1 : -1)
-  let hasEnded = Mutex(false)
   async let ended: Void = {
     await body()
-    hasEnded.withLock { $0 = true }
+    trouble.finish()
   }()
-  var refusals = 0
-  while refusals < 20, !hasEnded.withLock({ $0 }) {
-    // What writes nothing waits for no sync.
-    do throws(StoreError) {
-      _ = try await store.claim(ClaimRequest(limit: 0), at: Workload.moment)
-    } catch {
-      refusals += 1
-    }
-    await Task.yield()
-  }
+  for await _ in troubles { break }
   let hasFailed = shim_seen() > skip
   shim_fail(Int32(SHIM_FAIL_NONE), 0, 0)
   await ended
