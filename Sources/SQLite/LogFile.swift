@@ -7,10 +7,9 @@ import CSQLite
 /// one of two who ask at once and kept from the other. So nobody else syncs it meanwhile: `sync`, and whatever of the
 /// connection's may sync (a checkpoint, and the commit that begins the log anew), are never done at the same time. And the
 /// connection must outlive it.
-///
-/// Safe to send on these terms: `xSync` of SQLite's unix VFS touches the file's descriptor, which stays the same, and what
-/// it notes of failures, which only the same callers read.
 @safe
+// Unchecked, and safe on these terms: `xSync` of SQLite's unix VFS touches the file's descriptor, which stays the same, and
+// what it notes of failures, which only the same callers read, one at a time.
 package struct LogFile: @unchecked Sendable {
   private let file: UnsafeMutablePointer<sqlite3_file>
   private let path: String
