@@ -67,12 +67,15 @@ enum JobRoutes {
     let (service, submitter, limits) = (call.service, call.peer.submitter, call.limits)
     let receipt = try await offLoop { () throws(Problem) in
       var reader = BulkReader(limits: limits)
-      while let bytes = await feed.next() { try reader.read(bytes) }
+      var batch = service.batch(by: submitter)
+      while let bytes = await feed.next() {
+        try reader.read(bytes) { request throws(Problem) in try batch.add(request) }
+      }
       guard feed.isComplete else { throw Problem(.malformed, "the body ended early") }
-      try reader.finish()
-      guard !reader.requests.isEmpty else { throw Problem(InvalidValue("body", "there is no job in it")) }
+      try reader.finish { request throws(Problem) in try batch.add(request) }
+      guard !reader.lines.isEmpty else { throw Problem(InvalidValue("body", "there is no job in it")) }
       do throws(Problem) {
-        let ids = try await service.enqueue(reader.requests, by: submitter).map(\.id)
+        let ids = try await service.enqueue(batch).map(\.id)
         return BulkReceipt(count: ids.count, firstID: ids.min(), lastID: ids.max())
       } catch {
         throw reader.located(error)

@@ -15,7 +15,7 @@ package struct RequestGraph: Sendable, Hashable {
 
   /// Nil where no request has a ref or names one.
   /// - Throws: `Flaw` for a ref that two have, one that none has, and a circle.
-  package init?(_ requests: [JobRequest]) throws(Flaw) {
+  package init?(_ requests: [RequestLinks]) throws(Flaw) {
     guard requests.contains(where: \.usesRefs) else { return nil }
     let refs = try Self.refs(of: requests)
     var edges: [(after: [Int], afterAny: [Int])] = []
@@ -33,16 +33,7 @@ package struct RequestGraph: Sendable, Hashable {
     afterAny = order.map { edges[$0].afterAny.map { places[$0] } }
   }
 
-  /// What the requests were checked to be, in the order in which they are to be added.
-  package func sorted(_ specs: [JobSpec]) -> [JobSpec] {
-    order.indices.map { place in
-      var spec = specs[order[place]]
-      (spec.afterPlaces, spec.afterAnyPlaces) = (after[place], afterAny[place])
-      return spec
-    }
-  }
-
-  private static func refs(of requests: [JobRequest]) throws(Flaw) -> [String: Int] {
+  private static func refs(of requests: [RequestLinks]) throws(Flaw) -> [String: Int] {
     var refs: [String: Int] = [:]
     for (index, request) in requests.enumerated() {
       guard let ref = request.ref else { continue }
@@ -73,7 +64,7 @@ package struct RequestGraph: Sendable, Hashable {
   private enum Mark { case new, open, done }
 
   /// Depth first, in the order in which the requests came, with a stack of our own: a chain is no recursion.
-  private static func sorted(_ edges: [[Int]], _ requests: [JobRequest]) throws(Flaw) -> [Int] {
+  private static func sorted(_ edges: [[Int]], _ requests: [RequestLinks]) throws(Flaw) -> [Int] {
     var order: [Int] = []
     order.reserveCapacity(edges.count)
     var marks = Array(repeating: Mark.new, count: edges.count)
@@ -103,7 +94,7 @@ package struct RequestGraph: Sendable, Hashable {
   }
 
   /// Names the refs of a circle, as one is to run after the next, at the first of its lines.
-  private static func circle(_ path: [Int], to start: Int, _ requests: [JobRequest]) -> Flaw {
+  private static func circle(_ path: [Int], to start: Int, _ requests: [RequestLinks]) -> Flaw {
     let indices = path[(path.lastIndex(of: start) ?? 0)...]
     // Each is there because another one names it.
     var names = indices.map { "\"\((requests[$0].ref ?? "").printable)\"" }
@@ -117,7 +108,18 @@ package struct RequestGraph: Sendable, Hashable {
   }
 }
 
-extension JobRequest {
+/// What a request says of other requests: all that a graph is made of.
+package struct RequestLinks: Sendable, Hashable {
+  package var ref: String?
+  package var after: [JobReference]?
+  package var afterAny: [JobReference]?
+
+  package init(_ request: JobRequest) {
+    ref = request.ref
+    after = request.after
+    afterAny = request.afterAny
+  }
+
   /// Whether it has a ref, or names one.
   package var usesRefs: Bool {
     ref != nil || after?.contains { $0.ref != nil } == true || afterAny?.contains { $0.ref != nil } == true

@@ -1,16 +1,17 @@
 import FoundationEssentials
-import JobModel
+package import JobModel
 import SQLite
 
 /// A job as it is put into the database: what costs time to encode is encoded by the caller, not by the one
 /// thread that writes. A reference, since a spec is large: its copies would retain a dozen strings each.
-final class EncodedSpec: Sendable {
+package final class EncodedSpec: Sendable {
   let spec: JobSpec
   private let command: String?
   private let env: String?
   private let payload: String?
 
-  init(_ spec: JobSpec) throws(StoreError) {
+  /// - Throws: where a value cannot be written as JSON: none that came as JSON.
+  package init(_ spec: JobSpec) throws(StoreError) {
     self.spec = spec
     env = spec.env.isEmpty ? nil : StringJSON.text(spec.env)
     switch spec.work {
@@ -21,6 +22,18 @@ final class EncodedSpec: Sendable {
       command = nil
       payload = try JSONText.text(value)
     }
+  }
+
+  private init(_ spec: JobSpec, as other: EncodedSpec) {
+    self.spec = spec
+    (command, env, payload) = (other.command, other.env, other.payload)
+  }
+
+  /// The same, after those at these earlier places of the call too.
+  package func placed(after: [Int], afterAny: [Int]) -> EncodedSpec {
+    var spec = spec
+    (spec.afterPlaces, spec.afterAnyPlaces) = (after, afterAny)
+    return EncodedSpec(spec, as: self)
   }
 
   /// Each dependency once; one that is named in both ways is an `after`.

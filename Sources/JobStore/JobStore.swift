@@ -36,7 +36,7 @@ package protocol JobStore: LeaseStore, ScheduleStore {
   /// earlier specs of the call: whatever answered there, new or not.
   /// - Throws: `.unknownDependency` where `after` or `after_any` of one that would be added names a job that is
   ///   not there.
-  func enqueue(_ specs: [JobSpec], at moment: Moment) async throws(StoreError) -> [Enqueued]
+  func enqueue(_ specs: [EncodedSpec], at moment: Moment) async throws(StoreError) -> [Enqueued]
   /// The same for one job, which is given back as the commit left it: nobody needs to ask for it again.
   func enqueueOne(_ spec: JobSpec, at moment: Moment) async throws(StoreError) -> EnqueuedJob
   /// The job that a request of this id was answered with; nil where there was none, or the job has been removed.
@@ -170,6 +170,16 @@ package protocol JobStore: LeaseStore, ScheduleStore {
   func copy() async throws(StoreError) -> StoreCopy
   /// Finishes what is waiting, marks the stop as clean and closes. Every later call throws `.closed`.
   func close() async
+}
+
+extension JobStore {
+  /// The same for jobs that are not encoded yet.
+  package func enqueue(_ specs: [JobSpec], at moment: Moment) async throws(StoreError) -> [Enqueued] {
+    var encoded: [EncodedSpec] = []
+    encoded.reserveCapacity(specs.count)
+    for spec in specs { encoded.append(try EncodedSpec(spec)) }
+    return try await enqueue(encoded, at: moment)
+  }
 }
 
 package struct Enqueued: Sendable, Hashable {

@@ -131,12 +131,8 @@ package final class SQLiteJobStore: JobStore {
 // MARK: - The protocol's calls
 
 extension SQLiteJobStore {
-  package func enqueue(_ specs: [JobSpec], at moment: Moment) async throws(StoreError) -> [Enqueued] {
-    var encoded: [EncodedSpec] = []
-    encoded.reserveCapacity(specs.count)
-    for spec in specs { encoded.append(try EncodedSpec(spec)) }
-    let all = consume encoded
-    return try await write(weight: all.count, looksAtQueues: false) { table in try table.enqueue(all, at: moment) }
+  package func enqueue(_ specs: [EncodedSpec], at moment: Moment) async throws(StoreError) -> [Enqueued] {
+    try await write(weight: specs.count, looksAtQueues: false) { table in try table.enqueue(specs, at: moment) }
   }
 
   package func enqueueOne(_ spec: JobSpec, at moment: Moment) async throws(StoreError) -> EnqueuedJob {

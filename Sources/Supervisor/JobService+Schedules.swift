@@ -40,7 +40,7 @@ extension JobService {
     guard schedule.timing(from: now.wall).next(after: now.wall) != nil else {
       throw Problem(InvalidValue("cron", "\"\(definition.expression)\" is never due in \(definition.timezone)"))
     }
-    try await refuseClosedDirectories([spec])
+    if let directory = spec.cwd { try await refuseClosedDirectories([directory]) }
     let (stored, isNew) = try await asking { store throws(StoreError) in
       try await store.add(schedule, isReplacing: isReplacing, paused: request.paused, at: now)
     }

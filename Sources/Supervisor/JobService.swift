@@ -29,25 +29,6 @@ package struct JobService: Sendable {
 
   // MARK: Jobs
 
-  /// Adds the jobs, all or none, and answers in their order.
-  package func enqueue(_ requests: [JobRequest], by submitter: Submitter?) async throws(Problem) -> [Enqueued] {
-    let specs = try await accepted(requests, by: submitter)
-    let graph: RequestGraph?
-    do throws(RequestGraph.Flaw) {
-      graph = try RequestGraph(requests)
-    } catch {
-      var problem = Problem(error.value)
-      problem.line = error.index + 1
-      throw problem
-    }
-    guard let graph else {
-      return try await asking { store throws(StoreError) in try await store.enqueue(specs, at: now) }
-    }
-    let sorted = graph.sorted(specs)
-    let answers = try await asking { store throws(StoreError) in try await store.enqueue(sorted, at: now) }
-    return zip(graph.order, answers).sorted { $0.0 < $1.0 }.map(\.1)
-  }
-
   /// Adds one job and answers with it, as the submitter may see it and as the commit left it.
   package func enqueueOne(_ request: JobRequest, by submitter: Submitter?) async throws(Problem) -> EnqueuedJob {
     let defaults: JobDefaults
@@ -64,37 +45,16 @@ package struct JobService: Sendable {
     } catch {
       throw Problem(error)
     }
-    if spec.cwd != nil { try await refuseClosedDirectories([spec]) }
-    if request.usesRefs {
-      do throws(RequestGraph.Flaw) { _ = try RequestGraph([request]) } catch { throw Problem(error.value) }
-    }
+    if let directory = spec.cwd { try await refuseClosedDirectories([directory]) }
+    do throws(RequestGraph.Flaw) { _ = try RequestGraph([RequestLinks(request)]) } catch { throw Problem(error.value) }
     var added = try await asking { store throws(StoreError) in try await store.enqueueOne(spec, at: now) }
     added.job = added.job.visible(to: submitter?.uid)
     return added
   }
 
-  /// The jobs that the requests ask for, where new work is taken and every value can be.
-  private func accepted(_ requests: [JobRequest], by submitter: Submitter?) async throws(Problem) -> [JobSpec] {
-    let defaults = try supervisor.intake.defaults()
-    var specs: [JobSpec] = []
-    specs.reserveCapacity(requests.count)
-    for (index, request) in requests.enumerated() {
-      do throws(InvalidValue) {
-        specs.append(try request.checked(defaults: defaults, submittedBy: submitter))
-      } catch {
-        var problem = Problem(error)
-        if requests.count > 1 { problem.line = index + 1 }
-        throw problem
-      }
-    }
-    try await refuseClosedDirectories(specs)
-    return specs
-  }
-
   /// A directory that is there but that jobs cannot enter is a mistake that the person at the prompt can mend:
   /// said now, not at the start.
-  func refuseClosedDirectories(_ specs: [JobSpec]) async throws(Problem) {
-    let directories = Set(specs.compactMap(\.cwd))
+  func refuseClosedDirectories(_ directories: Set<String>) async throws(Problem) {
     guard !directories.isEmpty else { return }
     if let closed = await DirectoryAccess.firstClosed(of: directories) {
       throw Problem(

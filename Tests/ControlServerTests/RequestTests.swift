@@ -70,11 +70,12 @@ import Testing
     for first in 0...whole.count {
       for second in stride(from: first, through: whole.count, by: 7) {
         var reader = BulkReader(limits: ServerLimits())
+        var commands: [[String]?] = []
         for piece in [whole[..<first], whole[first..<second], whole[second...]] {
-          try reader.read(ByteBuffer(bytes: piece))
+          try reader.read(ByteBuffer(bytes: piece)) { commands.append($0.command) }
         }
-        try reader.finish()
-        #expect(reader.requests.map(\.command) == [["a"], ["b"], ["c\nd"]])
+        try reader.finish { commands.append($0.command) }
+        #expect(commands == [["a"], ["b"], ["c\nd"]])
         #expect(reader.lines == [1, 4, 5])
       }
     }
@@ -105,8 +106,8 @@ import Testing
   private func refusal(_ text: String, _ limits: ServerLimits = ServerLimits()) -> Problem? {
     var reader = BulkReader(limits: limits)
     do throws(Problem) {
-      try reader.read(ByteBuffer(string: text))
-      try reader.finish()
+      try reader.read(ByteBuffer(string: text)) { _ in }
+      try reader.finish { _ in }
       return nil
     } catch { return error }
   }

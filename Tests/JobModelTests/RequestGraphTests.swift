@@ -4,13 +4,12 @@ import Testing
 
 @Suite("Jobs of one body that name each other")
 struct RequestGraphTests {
-  private func request(_ ref: String? = nil, after: [String] = [], afterAny: [String] = []) -> JobRequest {
-    var request = JobRequest()
-    request.command = ["true"]
-    request.ref = ref
-    if !after.isEmpty { request.after = after.map(JobReference.ref) }
-    if !afterAny.isEmpty { request.afterAny = afterAny.map(JobReference.ref) }
-    return request
+  private func request(_ ref: String? = nil, after: [String] = [], afterAny: [String] = []) -> RequestLinks {
+    var links = RequestLinks(JobRequest())
+    links.ref = ref
+    if !after.isEmpty { links.after = after.map(JobReference.ref) }
+    if !afterAny.isEmpty { links.afterAny = afterAny.map(JobReference.ref) }
+    return links
   }
 
   @Test("without a ref there is no graph")
@@ -34,7 +33,7 @@ struct RequestGraphTests {
 
   @Test("a ref that two have, one that none has, and a circle are refused at their line, by name")
   func flaws() {
-    func flaw(_ requests: [JobRequest]) -> RequestGraph.Flaw? {
+    func flaw(_ requests: [RequestLinks]) -> RequestGraph.Flaw? {
       do throws(RequestGraph.Flaw) { _ = try RequestGraph(requests) } catch { return error }
       return nil
     }

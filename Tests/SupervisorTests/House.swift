@@ -92,3 +92,11 @@ struct House {
     return String(decoding: bytes, as: UTF8.self)
   }
 }
+
+extension JobService {
+  func enqueue(_ requests: [JobRequest], by submitter: Submitter?) async throws(Problem) -> [Enqueued] {
+    var batch = batch(by: submitter)
+    for request in requests { try batch.add(request) }
+    return try await enqueue(batch)
+  }
+}
