@@ -132,7 +132,7 @@ let package = Package(
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
     .testTarget(
       name: "BudgetTests",
-      dependencies: ["CAllocationCount", "JobCommands", "JobModel", "JobStore"], swiftSettings: strict),
+      dependencies: ["CAllocationCount", "JobCommands", "JobModel", "JobStore", "SQLite"], swiftSettings: strict),
     // A VFS between SQLite and the disk: power cuts and failing operations.
     .target(name: "CStorageShim", dependencies: ["CSQLite"], path: "Tests/CStorageShim"),
     .testTarget(

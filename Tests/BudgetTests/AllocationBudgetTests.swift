@@ -3,6 +3,7 @@ import CAllocationCount
 import FoundationEssentials
 import Glibc
 import JobModel
+import SQLite
 import Synchronization
 import Testing
 
@@ -74,7 +75,9 @@ struct AllocationBudgetTests {
       writer.commit([request])
     }
     #expect(added.load(ordering: .relaxed) == 8)
-    hold(found, to: 104, "enqueue")
+    // A system's library may lack the memory that ours has for what lives as long as a statement: see decision 0020.
+    let isOurs = try writer.connection.value("SELECT sqlite_compileoption_used('OMIT_LOOKASIDE')", as: Int.self) == 0
+    hold(found, to: isOurs ? 43 : 104, "enqueue")
   }
 
   @Test("`jobq enqueue` reads its words and makes its request")
