@@ -70,17 +70,27 @@ extension Connection {
       if !exchange.isHead {
         if ReplyHead.takes(bytes) { body = bytes } else { rest = bytes }
       }
-      head = ReplyHead(exchange.version, status, room: body?.readableBytes ?? 0)
-      head.add("content-type", contentType)
-      head.add("content-length", String(bytes.readableBytes))
+      head = ReplyHead(exchange.version, status, in: takeReplyBuffer(), room: body?.readableBytes ?? 0)
+      head.line("\r\ncontent-type: ", contentType)
+      head.line("\r\ncontent-length: ", String(bytes.readableBytes))
       for (name, value) in fields { head.add(name, value) }
-    case .noContent, .stream: head = ReplyHead(exchange.version, status, room: 0)
+    case .noContent, .stream: head = ReplyHead(exchange.version, status, in: takeReplyBuffer(), room: 0)
     }
     let (isPersistent, word) = persistence(exchange)
-    if let word { head.add("connection", word) }
-    encoder.put(head.with(body), rest)
+    if let word { head.line("\r\nconnection: ", word) }
+    let beginning = head.with(body)
+    if beginning.capacity <= Self.keptReplyBuffer { replyBuffer = beginning }
+    encoder.put(beginning, rest)
     context.write(wrapOutboundOut(.head(HTTPResponseHead(version: exchange.version, status: status))), promise: nil)
     complete(isPersistent: isPersistent)
+  }
+
+  /// A reply's buffer of at most so many bytes stays with the connection.
+  private static let keptReplyBuffer = 4096
+
+  private func takeReplyBuffer() -> ByteBuffer {
+    defer { replyBuffer = ByteBuffer() }
+    return replyBuffer
   }
 
   /// The reply's last bytes. What the client has sent meanwhile may become its next request before this returns.

@@ -89,6 +89,8 @@ final class Connection: ChannelDuplexHandler {
   private var writeWaiter: CheckedContinuation<Void, Never>?
   /// The reader of the body that comes has more than it can take.
   var bodyIsBehind = false
+  /// The last whole reply, for the next one to be written over it once it has gone out.
+  var replyBuffer = ByteBuffer()
   /// What the client has sent before its last request was answered, in order.
   var early = CircularBuffer<Arrival>()
   var isTakingEarly = false

@@ -19,11 +19,11 @@ enum JSONWriter {
     return try bytes(output.json)
   }
 
-  private static func bytes(_ json: JSONBuilder) throws -> ByteBuffer {
+  private static func bytes(_ json: borrowing JSONBuilder) throws -> ByteBuffer {
     if let number = json.unwritable {
       throw EncodingError.invalidValue(number, .init(codingPath: [], debugDescription: "no JSON number"))
     }
-    return ByteBuffer(bytes: json.bytes)
+    return json.withBytes { ByteBuffer(bytes: $0) }
   }
 }
 
@@ -50,7 +50,7 @@ private final class JSONOutput {
   /// A comma, unless this is the first element: then the last byte is what opened the container.
   func separate(at depth: Int) {
     close(to: depth)
-    switch json.bytes.last {
+    switch json.last {
     case UInt8(ascii: "{"), UInt8(ascii: "["): break
     default: json.raw(UInt8(ascii: ","))
     }

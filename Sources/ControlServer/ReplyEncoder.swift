@@ -48,27 +48,31 @@ final class ReplyEncoder: ChannelOutboundHandler {
 
 /// The head of a reply, as bytes.
 struct ReplyHead {
-  private(set) var bytes: ByteBuffer
+  private var bytes: ByteBuffer
 
-  /// - Parameter room: for so many bytes after the head.
-  init(_ version: HTTPVersion, _ status: HTTPResponseStatus, room: Int) {
-    bytes = ByteBufferAllocator().buffer(capacity: 256 + room)
-    bytes.writeStaticString("HTTP/")
-    bytes.writeString(String(version.major))
-    bytes.writeStaticString(".")
-    bytes.writeString(String(version.minor))
-    bytes.writeStaticString(" ")
+  /// - Parameters:
+  ///   - buffer: is written over: that of a reply that has gone out costs no new memory.
+  ///   - room: for so many bytes after the head.
+  init(_ version: HTTPVersion, _ status: HTTPResponseStatus, in buffer: consuming ByteBuffer, room: Int) {
+    bytes = buffer
+    bytes.clear(minimumCapacity: 256 + room)
+    // 1.0 and 1.1 are spoken here: `Connection` refuses others.
+    bytes.writeStaticString(version.isOld ? "HTTP/1.0 " : "HTTP/1.1 ")
     bytes.writeString(String(status.code))
     bytes.writeStaticString(" ")
     bytes.writeString(status.reasonPhrase)
-    bytes.writeStaticString("\r\n")
+  }
+
+  /// - Parameter beginning: the line's end before the field, its name, and what stands between that and the value.
+  mutating func line(_ beginning: StaticString, _ value: String) {
+    bytes.writeStaticString(beginning)
+    bytes.writeString(value)
   }
 
   mutating func add(_ name: String, _ value: String) {
-    bytes.writeString(name)
-    bytes.writeStaticString(": ")
-    bytes.writeString(value)
     bytes.writeStaticString("\r\n")
+    bytes.writeString(name)
+    line(": ", value)
   }
 
   /// Whether a body goes into the same buffer. A larger one is not worth its copy, and goes after it.
@@ -76,7 +80,7 @@ struct ReplyHead {
 
   /// The whole reply but for its end, and for a body that is large.
   consuming func with(_ body: ByteBuffer?) -> ByteBuffer {
-    bytes.writeStaticString("\r\n")
+    bytes.writeStaticString("\r\n\r\n")
     if let body { bytes.writeImmutableBuffer(body) }
     return bytes
   }

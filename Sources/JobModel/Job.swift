@@ -128,10 +128,15 @@ package struct Job: Sendable, Hashable, Codable, Identifiable {
 
   /// The job as `viewer` may see it: the values of `env` only for the submitting user and root.
   package func visible(to viewer: UInt32?) -> Job {
-    if let viewer, viewer == 0 || viewer == submittedBy?.uid { return self }
+    if isWhole(for: viewer) { return self }
     var masked = self
     masked.env = env.mapValues { _ in nil }
     return masked
+  }
+
+  /// Whether nothing of it is masked for `viewer`.
+  package func isWhole(for viewer: UInt32?) -> Bool {
+    if let viewer { viewer == 0 || viewer == submittedBy?.uid } else { false }
   }
 }
 

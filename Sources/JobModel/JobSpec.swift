@@ -130,8 +130,9 @@ extension JobRequest {
     spec.onInterrupt = onInterrupt ?? .retry
     spec.uniqueKey = try Self.key(uniqueKey, "unique_key")
     spec.requestID = try Self.key(requestID, "request_id")
-    spec.after = try Self.dependencies(after, "after")
-    spec.afterAny = try Self.dependencies(afterAny, "after_any").filter { !spec.after.contains($0) }
+    let after = try Self.dependencies(after, "after")
+    spec.after = after
+    spec.afterAny = try Self.dependencies(afterAny, "after_any").filter { !after.contains($0) }
     _ = try Self.key(ref, "ref")
     spec.splitOutput = splitOutput ?? false
     spec.submittedBy = submittedBy

@@ -114,7 +114,7 @@ package struct RequestLinks: Sendable, Hashable {
   package var after: [JobReference]?
   package var afterAny: [JobReference]?
 
-  package init(_ request: JobRequest) {
+  package init(_ request: borrowing JobRequest) {
     ref = request.ref
     after = request.after
     afterAny = request.afterAny

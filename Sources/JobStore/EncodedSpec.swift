@@ -11,8 +11,7 @@ package final class EncodedSpec: Sendable {
   private let payload: String?
 
   /// - Throws: where a value cannot be written as JSON: none that came as JSON.
-  package init(_ spec: JobSpec) throws(StoreError) {
-    self.spec = spec
+  package init(_ spec: consuming JobSpec) throws(StoreError) {
     env = spec.env.isEmpty ? nil : StringJSON.text(spec.env)
     switch spec.work {
     case .command(let words):
@@ -22,7 +21,10 @@ package final class EncodedSpec: Sendable {
       command = nil
       payload = try JSONText.text(value)
     }
+    self.spec = spec
   }
+
+  package var cwd: String? { spec.cwd }
 
   private init(_ spec: JobSpec, as other: EncodedSpec) {
     self.spec = spec
@@ -79,7 +81,7 @@ enum JSONText {
     if let number = json.unwritable {
       throw StoreError(.storage(.failed), "\(what()) cannot be written as JSON: it holds the number \(number)")
     }
-    return String(decoding: json.bytes, as: UTF8.self)
+    return json.text
   }
 
   /// A job as the API shows it, on one line.

@@ -38,7 +38,7 @@ package protocol JobStore: LeaseStore, ScheduleStore {
   ///   not there.
   func enqueue(_ specs: [EncodedSpec], at moment: Moment) async throws(StoreError) -> [Enqueued]
   /// The same for one job, which is given back as the commit left it: nobody needs to ask for it again.
-  func enqueueOne(_ spec: JobSpec, at moment: Moment) async throws(StoreError) -> EnqueuedJob
+  func enqueueOne(_ spec: EncodedSpec, at moment: Moment) async throws(StoreError) -> EnqueuedJob
   /// The job that a request of this id was answered with; nil where there was none, or the job has been removed.
   func job(answering request: String, at moment: Moment) async throws(StoreError) -> Job?
 
@@ -180,6 +180,10 @@ extension JobStore {
     for spec in specs { encoded.append(try EncodedSpec(spec)) }
     return try await enqueue(encoded, at: moment)
   }
+
+  package func enqueueOne(_ spec: JobSpec, at moment: Moment) async throws(StoreError) -> EnqueuedJob {
+    try await enqueueOne(try EncodedSpec(spec), at: moment)
+  }
 }
 
 package struct Enqueued: Sendable, Hashable {
@@ -193,15 +197,22 @@ package struct Enqueued: Sendable, Hashable {
   }
 }
 
-package struct EnqueuedJob: Sendable, Hashable {
-  /// `env` unmasked.
-  package var job: Job
+/// A reference, since a job is large and goes through many hands on its way to the client: each copy would retain a dozen
+/// strings.
+package final class EnqueuedJob: Sendable {
+  package let job: Job
   /// False where a unique key or a request id answered with an existing job.
-  package var isNew: Bool
+  package let isNew: Bool
 
+  /// - Parameter job: with its `env` unmasked.
   package init(job: Job, isNew: Bool) {
     self.job = job
     self.isNew = isNew
+  }
+
+  /// The same, with the job as `viewer` may see it.
+  package func visible(to viewer: UInt32?) -> EnqueuedJob {
+    job.isWhole(for: viewer) ? self : EnqueuedJob(job: job.visible(to: viewer), isNew: isNew)
   }
 }
 

@@ -135,9 +135,8 @@ extension SQLiteJobStore {
     try await write(weight: specs.count, looksAtQueues: false) { table in try table.enqueue(specs, at: moment) }
   }
 
-  package func enqueueOne(_ spec: JobSpec, at moment: Moment) async throws(StoreError) -> EnqueuedJob {
-    let encoded = try EncodedSpec(spec)
-    return try await write(looksAtQueues: false) { table in try table.enqueueOne(encoded, at: moment) }
+  package func enqueueOne(_ spec: EncodedSpec, at moment: Moment) async throws(StoreError) -> EnqueuedJob {
+    try await write(looksAtQueues: false) { table in try table.enqueueOne(spec, at: moment) }
   }
 
   package func job(answering request: String, at moment: Moment) async throws(StoreError) -> Job? {

@@ -17,15 +17,23 @@ package struct JobBatch: Sendable {
 
   /// Throws for a value that cannot be.
   package mutating func add(_ request: JobRequest) throws(Problem) {
+    let spec = try EncodedSpec(request, defaults: defaults, by: submitter)
+    if let directory = spec.cwd { directories.insert(directory) }
+    links.append(RequestLinks(request))
+    jobs.append(spec)
+  }
+}
+
+extension EncodedSpec {
+  /// What the request asks for. Throws for a value that cannot be.
+  convenience init(_ request: borrowing JobRequest, defaults: JobDefaults, by submitter: Submitter?) throws(Problem) {
     let spec: JobSpec
     do throws(InvalidValue) {
       spec = try request.checked(defaults: defaults, submittedBy: submitter)
     } catch {
       throw Problem(error)
     }
-    if let directory = spec.cwd { directories.insert(directory) }
-    links.append(RequestLinks(request))
-    do throws(StoreError) { jobs.append(try EncodedSpec(spec)) } catch { throw Problem(error) }
+    do throws(StoreError) { try self.init(consume spec) } catch { throw Problem(error) }
   }
 }
 

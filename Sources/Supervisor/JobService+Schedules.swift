@@ -79,9 +79,8 @@ extension JobService {
     let definition = try await found(name).definition
     let spec: JobSpec
     do throws(InvalidValue) { spec = try definition.spec(defaults: defaults) } catch { throw Problem(error) }
-    var added = try await asking { store throws(StoreError) in try await store.runSchedule(name, spec, at: now) }
-    added.job = added.job.visible(to: viewer)
-    return added
+    return try await asking { store throws(StoreError) in try await store.runSchedule(name, spec, at: now) }
+      .visible(to: viewer)
   }
 
   // MARK: Parts

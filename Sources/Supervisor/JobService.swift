@@ -37,19 +37,16 @@ package struct JobService: Sendable {
       guard let id = request.requestID,
         let job = try await asking({ store throws(StoreError) in try await store.job(answering: id, at: now) })
       else { throw error }
-      return EnqueuedJob(job: job.visible(to: submitter?.uid), isNew: false)
+      return EnqueuedJob(job: job, isNew: false).visible(to: submitter?.uid)
     }
-    let spec: JobSpec
-    do throws(InvalidValue) {
-      spec = try request.checked(defaults: defaults, submittedBy: submitter)
-    } catch {
-      throw Problem(error)
-    }
+    let spec = try EncodedSpec(request, defaults: defaults, by: submitter)
     if let directory = spec.cwd { try await refuseClosedDirectories([directory]) }
-    do throws(RequestGraph.Flaw) { _ = try RequestGraph([RequestLinks(request)]) } catch { throw Problem(error.value) }
-    var added = try await asking { store throws(StoreError) in try await store.enqueueOne(spec, at: now) }
-    added.job = added.job.visible(to: submitter?.uid)
-    return added
+    let links = RequestLinks(request)
+    if links.usesRefs {
+      do throws(RequestGraph.Flaw) { _ = try RequestGraph([links]) } catch { throw Problem(error.value) }
+    }
+    return try await asking { store throws(StoreError) in try await store.enqueueOne(spec, at: now) }
+      .visible(to: submitter?.uid)
   }
 
   /// A directory that is there but that jobs cannot enter is a mistake that the person at the prompt can mend:

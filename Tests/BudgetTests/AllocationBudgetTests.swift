@@ -53,7 +53,7 @@ struct AllocationBudgetTests {
       var json = JSONBuilder()
       job.write(to: &json)
     }
-    hold(found, to: 3, "write")
+    hold(found, to: 1, "write")
   }
 
   @Test("a job is put into the store and committed")

@@ -69,7 +69,14 @@ struct LeaseTests {
     var random = random
     let deadline = ContinuousClock.now + .seconds(120)
     while await ledger.accepted.count < count {
-      guard .now < deadline else { throw TestFault("\(await ledger.accepted.count) of \(count) jobs are completed") }
+      guard .now < deadline else {
+        let accepted = await ledger.accepted
+        var left: [String] = []
+        for id in 1...count where accepted[id] == nil {
+          left.append(try await daemon.jobq("status", "\(id)", "--json").out)
+        }
+        throw TestFault("\(accepted.count) of \(count) jobs are completed; not these: \(left)")
+      }
       // A daemon that is being killed answers nothing: then it is asked again, as a worker would.
       guard let jobs = try? await daemon.lease("q", max: 3, seconds: 5, wait: 1) else { continue }
       for job in jobs {
