@@ -34,8 +34,10 @@ RELEASE = -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=uncheck
 # SQLite from its source (docs/decisions/0020): the log is there whether or not that could be done.
 SQLITE = .build/sqlite/log
 export PKG_CONFIG_PATH := $(CURDIR)/.build/sqlite$(if $(PKG_CONFIG_PATH),:$(PKG_CONFIG_PATH))
-$(SQLITE): Sources/CSQLite/build
+$(SQLITE): Sources/CSQLite/build Sources/CSQLite/training.c
 	@SWIFT="$(SWIFT)" Sources/CSQLite/build .build/sqlite
+# Or they would not be linked anew.
+	@rm -f .build/*/jobqd .build/*/jobqPackageTests.xctest
 
 build: $(SQLITE) ## both programs, optimised, in .build/release (the default)
 	$(SWIFT) build $(RELEASE) --product jobqd
