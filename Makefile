@@ -34,7 +34,8 @@ RELEASE = -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=uncheck
 # SQLite from its source (docs/decisions/0020): the log is there whether or not that could be done.
 SQLITE = .build/sqlite/log
 export PKG_CONFIG_PATH := $(CURDIR)/.build/sqlite$(if $(PKG_CONFIG_PATH),:$(PKG_CONFIG_PATH))
-$(SQLITE): Sources/CSQLite/build Sources/CSQLite/training.c
+# Made anew where the system's is another one than before: dpkg keeps the dates of files, not of this directory.
+$(SQLITE): Sources/CSQLite/build Sources/CSQLite/training.c $(wildcard /usr/share/doc/libsqlite3-dev)
 	@SWIFT="$(SWIFT)" Sources/CSQLite/build .build/sqlite
 # Or they would not be linked anew.
 	@rm -f .build/*/jobqd .build/*/jobqPackageTests.xctest

@@ -67,7 +67,7 @@ enum JobRoutes {
     let (service, submitter, limits) = (call.service, call.peer.submitter, call.limits)
     let receipt = try await offLoop { () throws(Problem) in
       var reader = BulkReader(limits: limits)
-      var batch = service.batch(by: submitter)
+      var batch = try service.batch(by: submitter)
       while let bytes = await feed.next() {
         try reader.read(bytes) { request throws(Problem) in try batch.add(request) }
       }

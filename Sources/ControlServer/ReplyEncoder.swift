@@ -56,7 +56,7 @@ struct ReplyHead {
   init(_ version: HTTPVersion, _ status: HTTPResponseStatus, in buffer: consuming ByteBuffer, room: Int) {
     bytes = buffer
     bytes.clear(minimumCapacity: 256 + room)
-    // 1.0 and 1.1 are spoken here: `Connection` refuses others.
+    // 1.0 and 1.1 are spoken here: the parser takes no others.
     bytes.writeStaticString(version.isOld ? "HTTP/1.0 " : "HTTP/1.1 ")
     bytes.writeString(String(status.code))
     bytes.writeStaticString(" ")

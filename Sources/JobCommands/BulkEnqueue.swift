@@ -66,7 +66,7 @@ struct BulkEnqueue {
   /// The daemon counts the lines of the request; a person those of the file.
   private func place(of error: ClientError, in batch: JobBatch) -> String {
     guard let problem = error.problem else { return "\(error)" }
-    // A request of one job is refused without a line's number.
+    // Where a request of one job is refused for what is no value of its, no line is named.
     let line = problem.line ?? (batch.lineNumbers.count == 1 ? 1 : nil)
     guard let line, batch.lineNumbers.indices.contains(line - 1) else { return "\(file.name): \(error)" }
     var text = "\(error)"

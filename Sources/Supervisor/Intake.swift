@@ -23,9 +23,6 @@ final class Intake: Sendable {
     }
   }
 
-  /// Whether or not new work is taken.
-  var currentDefaults: JobDefaults { terms.withLock { $0.defaults } }
-
   /// Throws where no new work is taken.
   func defaults() throws(Problem) -> JobDefaults {
     let terms = terms.withLock { $0 }

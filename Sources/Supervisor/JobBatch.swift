@@ -38,13 +38,14 @@ extension EncodedSpec {
 }
 
 extension JobService {
-  /// An empty one, whose jobs get what is left open as it is set now.
-  package func batch(by submitter: Submitter?) -> JobBatch {
-    JobBatch(defaults: supervisor.intake.currentDefaults, submitter: submitter)
+  /// An empty one, whose jobs get what is left open as it is set now. Throws where no new work is taken.
+  package func batch(by submitter: Submitter?) throws(Problem) -> JobBatch {
+    JobBatch(defaults: try supervisor.intake.defaults(), submitter: submitter)
   }
 
   /// Adds the jobs, all or none, and answers in their order. The problem of one has its number, from 1, as `line`.
   package func enqueue(_ batch: JobBatch) async throws(Problem) -> [Enqueued] {
+    // A drain or a stop may have begun since.
     _ = try supervisor.intake.defaults()
     try await refuseClosedDirectories(batch.directories)
     let graph: RequestGraph?

@@ -95,7 +95,7 @@ struct House {
 
 extension JobService {
   func enqueue(_ requests: [JobRequest], by submitter: Submitter?) async throws(Problem) -> [Enqueued] {
-    var batch = batch(by: submitter)
+    var batch = try batch(by: submitter)
     for request in requests { try batch.add(request) }
     return try await enqueue(batch)
   }
