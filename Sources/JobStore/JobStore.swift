@@ -173,7 +173,7 @@ package protocol JobStore: LeaseStore, ScheduleStore {
 }
 
 extension JobStore {
-  /// The same for jobs that are not encoded yet.
+  /// The same for jobs that are not encoded yet: for tests, since front ends encode each as it comes.
   package func enqueue(_ specs: [JobSpec], at moment: Moment) async throws(StoreError) -> [Enqueued] {
     var encoded: [EncodedSpec] = []
     encoded.reserveCapacity(specs.count)
