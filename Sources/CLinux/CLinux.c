@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
+#include <sched.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -14,6 +15,11 @@
 int clinux_memory_file(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
 
 int clinux_pipe(int *ends) { return pipe2(ends, O_CLOEXEC); }
+
+void clinux_set_patient(bool is_patient) {
+  const struct sched_param parameters = {.sched_priority = 0};
+  sched_setscheduler(0, is_patient ? SCHED_BATCH : SCHED_OTHER, &parameters);
+}
 
 static int forget_segments(struct dl_phdr_info *program, size_t size, void *context) {
   (void)size, (void)context;

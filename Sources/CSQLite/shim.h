@@ -31,6 +31,19 @@ static inline int csqlite_log_errno(sqlite3 *db) {
   return log ? csqlite_file_errno(log) : 0;
 }
 
+/* Makes a file at least so long, with zeros. What is there stays. */
+static inline int csqlite_lengthen(sqlite3_file *file, sqlite3_int64 size) {
+  static const char zeros[1 << 16];
+  sqlite3_int64 end = 0;
+  int code = file->pMethods->xFileSize(file, &end);
+  while (code == SQLITE_OK && end < size) {
+    const int count = size - end < (sqlite3_int64)sizeof zeros ? (int)(size - end) : (int)sizeof zeros;
+    code = file->pMethods->xWrite(file, zeros, count, end);
+    end += count;
+  }
+  return code;
+}
+
 /* What COMMIT does with PRAGMA synchronous = FULL. https://www.sqlite.org/c3ref/io_methods.html */
 static inline int csqlite_sync(sqlite3_file *file) { return file->pMethods->xSync(file, SQLITE_SYNC_NORMAL); }
 

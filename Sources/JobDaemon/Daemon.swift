@@ -40,7 +40,7 @@ enum Daemon {
   private static func open(_ launch: Launch) async throws(StartError) -> SQLiteJobStore {
     do throws(StoreError) {
       return try await SQLiteJobStore.open(
-        directory: launch.places.stateDirectory, hooks: launch.configuration.supervisor.hooks)
+        directory: launch.places.stateDirectory, hasLogRoom: true, hooks: launch.configuration.supervisor.hooks)
     } catch {
       throw StartError(error)
     }

@@ -6,6 +6,8 @@ final class Launch: Sendable {
   /// Unlike the attempt's key it is never used again in this process.
   let serial: UInt64
   let plan: AttemptPlan
+  /// Before this is safe the program must not run.
+  let fate: CommitFate?
   let started: @Sendable (StartedProcess) -> Void
   let unkillable: @Sendable () -> Void
   private let continuation: CheckedContinuation<AttemptEnding?, Never>
@@ -14,11 +16,12 @@ final class Launch: Sendable {
   var streams: [LogStream] { plan.splitOutput ? [.stdout, .stderr] : [.combined] }
 
   init(
-    serial: UInt64, plan: AttemptPlan, started: @escaping @Sendable (StartedProcess) -> Void,
+    serial: UInt64, plan: AttemptPlan, fate: CommitFate? = nil, started: @escaping @Sendable (StartedProcess) -> Void,
     unkillable: @escaping @Sendable () -> Void, continuation: CheckedContinuation<AttemptEnding?, Never>
   ) {
     self.serial = serial
     self.plan = plan
+    self.fate = fate
     self.started = started
     self.unkillable = unkillable
     self.continuation = continuation

@@ -76,11 +76,12 @@ package final class ProcessRunner: Sendable {
   /// tree is gone: `.cancelled`,
   /// unless the command had ended by itself before.
   /// - Parameters:
+  ///   - fate: all is prepared, but the program runs only once this is safe; where it never is the answer is nil.
   ///   - started: called once the program runs, on a thread of the runner's: it must not wait.
   ///   - unkillable: called at most once, when the tree outlives KILL by `unkillableAfter`. The wait goes on.
-  /// - Returns: nil where `abandonUnkillable` let the attempt go.
+  /// - Returns: nil where `abandonUnkillable` let the attempt go, or it could never begin.
   package func run(
-    _ plan: AttemptPlan, started: @escaping @Sendable (StartedProcess) -> Void,
+    _ plan: AttemptPlan, after fate: CommitFate? = nil, started: @escaping @Sendable (StartedProcess) -> Void,
     unkillable: @escaping @Sendable () -> Void
   ) async -> AttemptEnding? {
     let serial = serials.wrappingAdd(1, ordering: .relaxed).oldValue
@@ -90,7 +91,7 @@ package final class ProcessRunner: Sendable {
     let ending = await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         let launch = Launch(
-          serial: serial, plan: plan, started: started, unkillable: unkillable, continuation: continuation)
+          serial: serial, plan: plan, fate: fate, started: started, unkillable: unkillable, continuation: continuation)
         board.open(key, streams: launch.streams)
         spawner.submit(launch, cancellation) { [reactor] in
           reactor.post(.adopt($0))

@@ -21,6 +21,12 @@ final class Spawner: Sendable {
   /// The leaders that are not reaped. A pid is in it, or announced (`jobq_is_spawning`), from before it can end.
   let leaders = Mutex(Set<pid_t>())
 
+  /// Whether one of the threads looks for the fate of a commit.
+  private let isLooking = Atomic(false)
+  private static let longestLook = Duration.microseconds(1500)
+  /// On a single processor whoever looks on keeps those from running for whom it waits.
+  private static let hasCompany = sysconf(Int32(_SC_NPROCESSORS_ONLN)) > 1
+
   private static let outOfMemorySampleAge: UInt64 = 250_000_000
 
   init(
@@ -43,24 +49,68 @@ final class Spawner: Sendable {
 
   deinit { for spawner in free.withLock({ $0 }) { jobq_spawner_close(spawner) } }
 
-  /// Starts the attempt. `hand` takes the child over before anyone can wait for it; an attempt that does not
-  /// start is ended here.
+  /// Starts the attempt: prepares it at once, and runs the program when its claim is safe. `hand` takes the child over
+  /// before anyone can wait for it; an attempt that does not start is ended here, with nil where its claim never was.
   func submit(
     _ launch: Launch, _ cancellation: Cancellation, hand: @escaping @Sendable (SpawnedAttempt) -> Void,
-    failed: @escaping @Sendable (Launch, AttemptEnding) -> Void
+    failed: @escaping @Sendable (Launch, AttemptEnding?) -> Void
   ) {
     threads.submit { [self] in
       guard !cancellation.isRequested else { return failed(launch, AttemptEnding(.cancelled)) }
-      do throws(SpawnFailure) {
-        try start(launch, cancellation, hand)
-      } catch {
-        var ending = AttemptEnding(
-          .spawnFailed, exitCode: error.isNotFound ? 127 : 126, error: error.error.message, errno: error.error.errno)
-        ending.userSeconds = 0
-        ending.systemSeconds = 0
-        failed(launch, ending)
+      let result = Result { () throws(SpawnFailure) in try prepare(launch) }
+      // Where that did not succeed it is not told before the claim is safe either.
+      guard let fate = launch.fate else { return start(launch, cancellation, result, hand, failed) }
+      lookOn(for: fate)
+      if fate.isSafe == true { return start(launch, cancellation, result, hand, failed) }
+      fate.whenDecided { [self] isSafe in
+        threads.submit { [self] in
+          if isSafe { return start(launch, cancellation, result, hand, failed) }
+          discard(result)
+          failed(launch, nil)
+        }
       }
     }
+  }
+
+  /// To be woken, on a processor that has been halted meanwhile, takes longer than to look a few times whether the disk has
+  /// answered: one of the threads looks on for a moment, and lets everyone else run who can. See decision 0021 for what was measured.
+  private func lookOn(for fate: CommitFate) {
+    guard Self.hasCompany, !isLooking.exchange(true, ordering: .acquiring) else { return }
+    let began = ContinuousClock.now
+    while fate.isSafe == nil, .now - began < Self.longestLook { sched_yield() }
+    isLooking.store(false, ordering: .releasing)
+  }
+
+  private func start(
+    _ launch: Launch, _ cancellation: Cancellation, _ prepared: Result<Preparation, SpawnFailure>,
+    _ hand: (SpawnedAttempt) -> Void, _ failed: (Launch, AttemptEnding?) -> Void
+  ) {
+    guard !cancellation.isRequested else {
+      discard(prepared)
+      return failed(launch, AttemptEnding(.cancelled))
+    }
+    do throws(SpawnFailure) {
+      try start(launch, cancellation, prepared.get(), hand)
+    } catch {
+      var ending = AttemptEnding(
+        .spawnFailed, exitCode: error.isNotFound ? 127 : 126, error: error.error.message, errno: error.error.errno)
+      ending.userSeconds = 0
+      ending.systemSeconds = 0
+      failed(launch, ending)
+    }
+  }
+
+  private func discard(_ prepared: Result<Preparation, SpawnFailure>) {
+    if case .success(let prepared) = prepared { _ = prepared.cgroup?.cgroup.remove() }
+  }
+
+  /// What an attempt needs of the kernel before there is a process.
+  private struct Preparation: Sendable {
+    let mark: ProcessMark
+    var outputs: [(stream: LogStream, pipe: Descriptor)] = []
+    /// The job's own three.
+    var ends: [Descriptor] = []
+    var cgroup: (cgroup: Cgroup, directory: Descriptor)?
   }
 
   private struct SpawnFailure: Error {
@@ -69,36 +119,36 @@ final class Spawner: Sendable {
     var isNotFound = false
   }
 
-  private func start(_ launch: Launch, _ cancellation: Cancellation, _ hand: (SpawnedAttempt) -> Void)
-    throws(SpawnFailure)
-  {
-    let plan = launch.plan
-    let mark = ProcessMark(store: store, key: launch.key)
-    var outputs: [(stream: LogStream, pipe: Descriptor)] = []
-    var ends: [Descriptor] = []
-    let cgroup: (cgroup: Cgroup, directory: Descriptor)?
+  private func prepare(_ launch: Launch) throws(SpawnFailure) -> Preparation {
+    var prepared = Preparation(mark: ProcessMark(store: store, key: launch.key))
     var tried = "cannot make the standard input"
     do throws(Failure) {
-      ends.append(try plan.stdin.map(Self.inputFile) ?? null)
+      prepared.ends.append(try launch.plan.stdin.map(Self.inputFile) ?? null)
       tried = "cannot make a pipe for the output"
       for stream in launch.streams {
         let pipe = try System.pipe()
-        outputs.append((stream, pipe.read))
-        ends.append(try pipe.write.aboveStandard())
+        prepared.outputs.append((stream, pipe.read))
+        prepared.ends.append(try pipe.write.aboveStandard())
       }
-      if ends.count == 2 { ends.append(ends[1]) }
-      tried = "cannot make the cgroup \"\(cgroups?.path ?? "")/\(mark.cgroupName)\""
-      cgroup = try cgroups?.make(mark)
+      if prepared.ends.count == 2 { prepared.ends.append(prepared.ends[1]) }
+      tried = "cannot make the cgroup \"\(cgroups?.path ?? "")/\(prepared.mark.cgroupName)\""
+      prepared.cgroup = try cgroups?.make(prepared.mark)
+      return prepared
     } catch {
       throw SpawnFailure(error: ProcessError(tried, error))
     }
+  }
 
+  private func start(
+    _ launch: Launch, _ cancellation: Cancellation, _ prepared: Preparation, _ hand: (SpawnedAttempt) -> Void
+  ) throws(SpawnFailure) {
+    let (mark, cgroup) = (prepared.mark, prepared.cgroup)
     let spawner = free.withLock { $0.removeLast() }
     defer { free.withLock { $0.append(spawner) } }
     let count = outOfMemory.count(noOlderThan: Self.outOfMemorySampleAge)
     do throws(SpawnFailure) {
       CrashPoint.spawning.pass()
-      let child = try spawn(plan, mark, ends, cgroup?.directory, spawner)
+      let child = try spawn(launch.plan, mark, prepared.ends, cgroup?.directory, spawner)
       let leader =
         (try? ProcessTable.entry(child.pid))
         ?? ProcessEntry(
@@ -108,7 +158,7 @@ final class Spawner: Sendable {
       hand(
         SpawnedAttempt(
           launch: launch, cancellation: cancellation, leader: leader, descriptor: child.descriptor, mark: mark,
-          cgroup: cgroup?.cgroup, outputs: outputs, outOfMemoryCount: count))
+          cgroup: cgroup?.cgroup, outputs: prepared.outputs, outOfMemoryCount: count))
     } catch {
       _ = cgroup?.cgroup.remove()
       throw error

@@ -7,10 +7,13 @@ package struct ClaimRequest: Sendable, Hashable {
   /// What each queue that has limits or a priority may take. One that is not named is bounded by `limit` alone.
   /// Paused queues are the store's to leave out: it knows the flags.
   package var rooms: [String: QueueRoom]
+  /// Where there is nothing to take it waits until there is: see `JobStore.claim`.
+  package var waits: Bool
 
-  package init(limit: Int, rooms: [String: QueueRoom] = [:]) {
+  package init(limit: Int, rooms: [String: QueueRoom] = [:], waits: Bool = false) {
     self.limit = limit
     self.rooms = rooms
+    self.waits = waits
   }
 }
 
@@ -51,6 +54,9 @@ package struct ClaimReport: Sendable, Hashable {
     self.attempts = attempts
     self.nextStart = nextStart
   }
+
+  /// There was nothing to take, and nothing that only has to wait for its time.
+  var isEmpty: Bool { attempts.isEmpty && nextStart == nil }
 }
 
 /// A job that has been taken for an attempt.
@@ -60,6 +66,9 @@ package struct ClaimedAttempt: Sendable, Hashable {
   /// What was enqueued, without what only matters until then: its start, its hold and its request id.
   package var spec: JobSpec
   package var startedAt: Timestamp
+  /// Where the claim is still on its way to the disk: until that is safe nothing of the attempt may run, though all may
+  /// be prepared.
+  package var fate: CommitFate?
 
   package init(id: JobID, attempt: Int, spec: JobSpec, startedAt: Timestamp) {
     self.id = id

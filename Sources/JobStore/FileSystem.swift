@@ -27,6 +27,13 @@ struct FileSystem: Sendable, Hashable {
 
   init(type: String) { self.type = type }
 
+  /// What is free for users on the file system of a directory; nil where that cannot be told.
+  static func freeBytes(at directory: String) -> Int64? {
+    var room = statvfs()
+    guard statvfs(directory, &room) == 0 else { return nil }
+    return Int64(room.f_bavail) * Int64(room.f_frsize)
+  }
+
   /// The type of the mount with this number.
   static func type(ofMount number: String, in mountinfo: String) -> String? {
     for line in mountinfo.split(separator: "\n") {

@@ -111,7 +111,13 @@ package protocol JobStore: LeaseStore, ScheduleStore {
   /// start. Committed without a sync, except for those whose `on_interrupt` is not `retry`: after a power cut the
   /// others simply run again. A queue whose keys the request counts by another label than `countKeys` said is left
   /// out: the request is older.
-  func claim(_ request: ClaimRequest, at moment: Moment) async throws(StoreError) -> ClaimReport
+  ///
+  /// A request that `waits` and finds nothing is answered by the first commit that queues something it may take: that takes
+  /// it in the same transaction, and answers before that is on the disk, with the `fate` of the commit. What becomes free in another way (a pause that ends, a limit that goes)
+  /// it does not see: whoever asked is to take it back then, and ask anew. Cancelling the calling task takes it back: from that moment
+  /// on it takes nothing, and it is answered, with nothing or with what it had taken before.
+  /// - Parameter now: when an attempt begins; called on a thread of the store's, at the taking.
+  func claim(_ request: ClaimRequest, now: @escaping @Sendable () -> Moment) async throws(StoreError) -> ClaimReport
   /// Notes the leader of an attempt's processes, for the recovery after a daemon's death. Only queued: it rides
   /// with the next commit, unsynced, and where it fails nothing is lost, since the mark and the cgroup find the
   /// processes too.
@@ -173,6 +179,10 @@ package protocol JobStore: LeaseStore, ScheduleStore {
 }
 
 extension JobStore {
+  package func claim(_ request: ClaimRequest, at moment: Moment) async throws(StoreError) -> ClaimReport {
+    try await claim(request) { moment }
+  }
+
   /// The same for jobs that are not encoded yet: for tests, since front ends encode each as it comes.
   package func enqueue(_ specs: [JobSpec], at moment: Moment) async throws(StoreError) -> [Enqueued] {
     var encoded: [EncodedSpec] = []

@@ -26,8 +26,18 @@ extension JobTable {
 
   /// See `JobStore.claim`.
   func claim(_ request: ClaimRequest, at moment: Moment) throws -> ClaimReport {
+    try claim(request, from: readyQueues(), at: moment)
+  }
+
+  /// The same, of one that has waited since there was nothing that it could take: from the queues in which something is new.
+  func claimNews(_ request: ClaimRequest, at moment: Moment) throws -> ClaimReport {
+    let ready = try Set(news).filter { queue throws in try isReady(queue) }
+    return try claim(request, from: Array(ready), at: moment)
+  }
+
+  private func claim(_ request: ClaimRequest, from queues: [String], at moment: Moment) throws -> ClaimReport {
     var report = ClaimReport()
-    report.nextStart = try take(request, .command, from: readyQueues(), at: moment) { row in
+    report.nextStart = try take(request, .command, from: queues, at: moment) { row in
       report.attempts.append(try start(row, at: moment))
       return true
     }
@@ -47,7 +57,7 @@ extension JobTable {
     _ request: ClaimRequest, _ kind: JobRow.Kind, from queues: [String], at moment: Moment,
     _ start: (JobRow) throws -> Bool
   ) throws -> Int64? {
-    guard request.limit > 0, try reader.pause() == nil else { return nil }
+    guard request.limit > 0, !queues.isEmpty, try reader.pause() == nil else { return nil }
     var nextStart: Int64?
     var lines: [Line] = []
     // Of one queue all may come; of many few of each.

@@ -26,6 +26,12 @@ final class JobTable {
   var told = 0
   /// A job was claimed that may only start once its claim is on the disk: in the transaction so far.
   var mustSync = false
+  /// The queues in which the transaction so far has queued something: what a claim that waits looks at.
+  private(set) var news: [String] = []
+  /// Called as soon as the transaction has been committed, before it is on the disk.
+  var early: [@Sendable () -> Void] = []
+  /// One that waits is to be looked at in any case: it may have been taken back.
+  var looksAtWaiting = false
   /// Whether ended jobs may still have something to tell, as of the transaction so far.
   private(set) var hasMoreToTell: Bool
 
@@ -67,11 +73,21 @@ final class JobTable {
   func rollBack() {
     rollBack(to: Mark())
     (told, hasMoreToTell, mustSync) = (0, true, false)
+    (news, looksAtWaiting, early) = ([], false, [])
+  }
+
+  /// For the writer, after the COMMIT.
+  func takeEarly() -> [@Sendable () -> Void] {
+    defer { early = [] }
+    return early
   }
 
   /// Gives the transaction's changes away and begins anew.
   func takeChanges() -> [JobChange] {
-    defer { (changes, counted, noted, told, mustSync) = ([], 0, 0, 0, false) }
+    defer {
+      (changes, counted, noted, told, mustSync) = ([], 0, 0, 0, false)
+      (news, looksAtWaiting) = ([], false)
+    }
     memory.ready.settle()
     return changes
   }
@@ -165,14 +181,19 @@ final class JobTable {
   func noteReady() {
     // Most often all are of one queue.
     var queued = 0
+    var isNew = false
     while noted < changes.count {
       let change = changes[noted]
       if change.from == .queued { queued -= 1 }
-      if change.to == .queued { queued += 1 }
+      if change.to == .queued {
+        queued += 1
+        isNew = true
+      }
       noted += 1
       guard noted == changes.count || changes[noted].queue != change.queue else { continue }
       memory.ready.note(queued, in: change.queue)
-      queued = 0
+      if isNew, news.last != change.queue { news.append(change.queue) }
+      (queued, isNew) = (0, false)
     }
   }
 

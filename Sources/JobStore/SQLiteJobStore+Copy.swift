@@ -86,10 +86,7 @@ extension SQLiteJobStore {
 
   /// Why the copy cannot be made; nil where there is room for it.
   private static func shortage(of size: Int64, in directory: String) -> StoreError? {
-    var room = statvfs()
-    guard statvfs(directory, &room) == 0 else { return nil }
-    let free = Int64(room.f_bavail) * Int64(room.f_frsize)
-    guard free < size + copyReserve else { return nil }
+    guard let free = FileSystem.freeBytes(at: directory), free < size + copyReserve else { return nil }
     return StoreError(
       .storage(.full),
       "a copy of the store takes \(size) bytes for a while, and \(copyReserve) must stay free, but \(directory) has "

@@ -12,12 +12,15 @@ extension SQLiteJobStore {
   ///   - directory: made 0700 with the parents that are missing. The database is `jobq.db` in it, 0600.
   ///   - bootID: of this boot of the machine, /proc/sys/kernel/random/boot_id. Where it is not the one that the
   ///     database knows, what waits for a delay goes by the wall clock from now on.
+  ///   - hasLogRoom: makes the log as long as it becomes, where the disk has room to spare: so the first jobs after a start
+  ///     are as quick as later ones.
   ///   - mostTold: how many jobs one transaction tells of the ends of those that they wait for; 0 leaves all of that to
   ///     a later start.
   /// - Throws: `.refused` where the database may not be used, with its full path and what to do; nothing was
   ///   changed then. `.storage` where the disk is full or fails.
   package static func open(
-    directory: String, bootID: String = SQLiteJobStore.bootID(), mostTold: Int = 1000, hooks: Hooks = Hooks()
+    directory: String, bootID: String = SQLiteJobStore.bootID(), hasLogRoom: Bool = false, mostTold: Int = 1000,
+    hooks: Hooks = Hooks()
   ) async throws(StoreError) -> SQLiteJobStore {
     let signals = StoreSignals()
     // Before the writer's thread: what an earlier daemon left to tell ends jobs from its first moment on.
@@ -34,14 +37,16 @@ extension SQLiteJobStore {
           do throws(StoreError) {
             let directory = try StateDirectory(directory)
             let lock = try directory.lock()
-            let (writer, opened) = try openWriter(directory, bootID: bootID, mostTold: mostTold, signals)
+            let (writer, opened) = try openWriter(
+              directory, bootID: bootID, hasLogRoom: hasLogRoom, mostTold: mostTold, signals)
             lock.note(opening: directory.opening(in: bootID))
             // What a daemon that died while it made a copy has left.
             for name in ["", "-wal", "-shm"] { unlink(directory.copy + name) }
             let syncing = try SyncThread(signals) { writes.nudge() }
+            let early = try EarlyThread()
             isAnswered = true
             continuation.resume(returning: .success(opened))
-            writer.work(on: writes, with: syncing)
+            writer.work(on: writes, with: syncing, and: early)
             // The lock is let go last, with the writer's connection closed.
             _ = consume writer
             _ = consume lock
@@ -91,9 +96,9 @@ extension SQLiteJobStore {
 
   // MARK: The writer
 
-  static func openWriter(_ directory: StateDirectory, bootID: String, mostTold: Int = 1000, _ signals: StoreSignals)
-    throws(StoreError) -> (Writer, Opened)
-  {
+  static func openWriter(
+    _ directory: StateDirectory, bootID: String, hasLogRoom: Bool = false, mostTold: Int = 1000, _ signals: StoreSignals
+  ) throws(StoreError) -> (Writer, Opened) {
     let finding = try DatabaseFile(directory: directory, bootID: bootID).prepare()
     do throws(SQLiteError) {
       let connection = try Connection(directory.database, .readWrite)
@@ -108,7 +113,11 @@ extension SQLiteJobStore {
       try Schema.migrate(connection)
       let statements = Statements(connection)
       let run = try beginRun(connection, bootID: bootID)
-      try connection.logFile().sync()
+      let log = try connection.logFile()
+      if hasLogRoom, FileSystem.freeBytes(at: directory.path) ?? 0 > Writer.usualLogBytes * 64 {
+        log.lengthen(to: Writer.usualLogBytes)
+      }
+      try log.sync()
       let table = try JobTable(
         statements, run: run, bootID: bootID, hooks: signals.hooks, mostTold: mostTold)
       let identity: String? = try statements[.identity].first { row throws(SQLiteError) in try row.read() }

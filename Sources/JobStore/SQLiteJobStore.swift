@@ -10,7 +10,7 @@ package final class SQLiteJobStore: JobStore {
   package let identity: String
   let path: String
   let signals: StoreSignals
-  private let writes: Inbox<WriteRequest>
+  let writes: Inbox<WriteRequest>
   private let reads: Inbox<ReadRequest>
   private let readersEnded: Gate
   private let writerEnded: Gate
@@ -210,12 +210,6 @@ extension SQLiteJobStore {
 
   package func standing(of id: JobID) async throws(StoreError) -> JobStanding? {
     try await read { try $0.standing(of: id) }
-  }
-
-  package func claim(_ request: ClaimRequest, at moment: Moment) async throws(StoreError) -> ClaimReport {
-    try await write(isSynced: false, looksAtQueues: false) { table in
-      try table.claim(request, at: moment)
-    }
   }
 
   package func noteProcess(_ id: JobID, attempt: Int, _ process: ProcessIdentity) {

@@ -31,7 +31,8 @@ extension Writer {
   /// Where more waits after a commit, it leaves the sync to the other thread; else it syncs by itself, so that a single
   /// caller's request wakes no other thread.
   /// - Parameter syncing: nudges the inbox when the log is free.
-  func work(on requests: Inbox<WriteRequest>, with syncing: SyncThread) {
+  func work(on requests: Inbox<WriteRequest>, with syncing: SyncThread, and early: EarlyThread) {
+    self.early = early
     var pace = InboxPace()
     while true {
       if !hasMore {
@@ -48,5 +49,6 @@ extension Writer {
     }
     syncing.end()
     close()
+    early.end()
   }
 }

@@ -14,9 +14,24 @@ struct WriteRequest: Sendable {
   /// The writer's own: nobody hears what becomes of it.
   var isOwn = false
   /// Does it, within a transaction, and gives what tells the caller of success. Called again where the transaction
-  /// could not be committed.
-  var perform: @Sendable (_ table: JobTable) throws -> @Sendable () -> Void
+  /// could not be committed. Nil: there is nothing to do yet, and it waits.
+  var perform: @Sendable (_ table: JobTable) throws -> (@Sendable () -> Void)?
+  /// The same, for one that has waited: it may look at what is new alone (`JobTable.news`).
+  var lookAgain: (@Sendable (_ table: JobTable) throws -> (@Sendable () -> Void)?)?
   var fail: @Sendable (StoreError) -> Void
+
+  init(
+    isSynced: Bool, weight: Int = 1, looksAtQueues: Bool = true, isOwn: Bool = false,
+    perform: @escaping @Sendable (_ table: JobTable) throws -> (@Sendable () -> Void)?,
+    fail: @escaping @Sendable (StoreError) -> Void
+  ) {
+    self.isSynced = isSynced
+    self.weight = weight
+    self.looksAtQueues = looksAtQueues
+    self.isOwn = isOwn
+    self.perform = perform
+    self.fail = fail
+  }
 }
 
 /// What a transaction has done, and who is to hear of it.
@@ -31,8 +46,9 @@ struct CommittedGroup: Sendable {
 
   var isEmpty: Bool { parts.isEmpty }
 
-  mutating func add(_ request: WriteRequest, _ answer: @escaping @Sendable () -> Void) {
-    parts.append(Part(answer: answer, fail: request.fail))
+  mutating func add(_ request: WriteRequest, _ answer: @escaping @Sendable () -> Void, isFirst: Bool = false) {
+    let part = Part(answer: answer, fail: request.fail)
+    if isFirst { parts.insert(part, at: 0) } else { parts.append(part) }
   }
 
   /// To the observers first: who is answered may ask for what they know.

@@ -4,6 +4,11 @@ import SQLite
 /// 4 MiB in pages of 4 KiB: the WAL's size at which it is copied into the database.
 private let checkpointPages = 1024
 
+extension Writer {
+  /// How long the log becomes, with its headers: it is copied once a commit has passed the limit.
+  static let usualLogBytes = Int64(32 + (checkpointPages + 64) * (24 + 4096))
+}
+
 /// What the writer does for the disk's sake: copying the log, and what follows a write or a sync that failed.
 extension Writer {
   /// Copies the WAL once it is long, when nobody waits to be answered. Only here: in SQLite 3.7.0 to 3.51.2 two

@@ -24,13 +24,17 @@ final class Writer {
     var isGuarded = false
   }
 
-  /// What waits, in order.
+  /// What is still to be done, in order.
   private var parts: [Part] = []
+  /// Claims that found nothing to take: they are part of no transaction until one queues something.
+  private var waiting: [WriteRequest] = []
   /// A write or a sync failed, and what the kernel keeps of the WAL may not be what is on the disk: nothing is
   /// acknowledged until a checkpoint has brought all of it into the database, synced.
   var mustRepair = false
   /// The last transaction failed.
   var isFailing = false
+  /// Tells of what is still to be synced; the writer does so itself where there is none.
+  var early: EarlyThread?
 
   /// - Parameter connection: whose transactions are not synced (`PRAGMA synchronous = NORMAL`), and which has made one.
   init(_ connection: Connection, _ table: JobTable, _ signals: StoreSignals) throws(SQLiteError) {
@@ -115,6 +119,8 @@ final class Writer {
 
   /// Marks the stop as clean, empties the WAL into the database and syncs it. No other thread may be at work.
   func close() {
+    Self.fail(waiting, .closed(path))
+    waiting = []
     if let obstacle = obstacle() {
       for group in signals.log.takeDoubtful() { group.fail(obstacle) }
       // SQLite would copy a log into the database of which it is not known what it holds.
@@ -142,33 +148,36 @@ final class Writer {
     /// How many changes are of `free`.
     var freeChanges = 0
     var wasOwnRefused = false
+    /// Those of its requests that found nothing to do, and are to wait.
+    var waiting: [WriteRequest] = []
   }
 
   /// Where the log is somebody's it goes on for as long as that lasts, with what comes meanwhile too.
   private func transact(_ part: Part, _ meanwhile: () -> [WriteRequest]?) -> Unsettled? {
     let began = ContinuousClock.now
     var requests: [WriteRequest] = []
-    var waiting = part.requests[...]
+    var undone = part.requests[...]
     var work = Work()
     var hasLog = signals.log.tryTake()
     do {
       try statements[.begin].run()
       CrashPoint.begun.pass()
       repeat {
-        while let request = waiting.popFirst() {
+        while let request = undone.popFirst() {
           requests.append(request)
           try perform(request, isGuarded: part.isGuarded, &work)
         }
         if !hasLog { hasLog = signals.log.tryTake() }
         if !hasLog {
           if let more = meanwhile() {
-            waiting = takeLight(more, besides: requests)[...]
+            undone = takeLight(more, besides: requests)[...]
           } else {
             signals.log.take()
             hasLog = true
           }
         }
       } while !hasLog
+      try serveWaiting(&requests, isGuarded: part.isGuarded, &work)
       try table.count()
       try files.verify()
       guard !signals.log.isInDoubt else {
@@ -184,6 +193,8 @@ final class Writer {
       let commits = connection.walCommits
       try statements[.commit].run()
       CrashPoint.committed.pass()
+      waiting += work.waiting
+      tellEarly(isSynced: !work.synced.isEmpty)
       // Where nothing was to be written there is nothing to sync.
       return tell(work, connection.walCommits > commits, of: requests.count, began)
     } catch {
@@ -194,7 +205,7 @@ final class Writer {
         signals.log.give()
       }
       // Those that it has not come to are of the same transaction.
-      let all = requests + waiting
+      let all = requests + undone
       if error is MustGuard {
         parts.insert(Part(requests: all, isGuarded: true), at: 0)
         return nil
@@ -208,6 +219,16 @@ final class Writer {
       Self.fail(all, note(error))
       return nil
     }
+  }
+
+  /// Lets claims that wait take what the transaction has queued: so a job that can start at once does so without a
+  /// transaction of its own for that. With that they become part of it.
+  private func serveWaiting(_ requests: inout [WriteRequest], isGuarded: Bool, _ work: inout Work) throws {
+    guard !waiting.isEmpty || !work.waiting.isEmpty, !table.news.isEmpty || table.looksAtWaiting else { return }
+    let claims = waiting + work.waiting
+    requests += waiting
+    (waiting, work.waiting) = ([], [])
+    for claim in claims { try perform(claim, claim.lookAgain, isFirst: true, isGuarded: isGuarded, &work) }
   }
 
   /// Those that a transaction can take besides what it has; the others are for later ones.
@@ -225,6 +246,12 @@ final class Writer {
     }
     if !rest.isEmpty { plan(rest) }
     return light
+  }
+
+  private func tellEarly(isSynced: Bool) {
+    for word in table.takeEarly() {
+      if isSynced, let early { early.tell(word) } else { word() }
+    }
   }
 
   /// After the COMMIT. The log is given away, here or by what is returned.
@@ -253,14 +280,20 @@ final class Writer {
   private struct MustGuard: Error {}
 
   /// Does one request, so that it fails alone. What it throws has cost the whole transaction.
-  private func perform(_ request: WriteRequest, isGuarded: Bool, _ work: inout Work) throws {
+  /// - Parameters:
+  ///   - body: instead of the request's own.
+  ///   - isFirst: whether it is told before the others.
+  private func perform(
+    _ request: WriteRequest, _ body: ((JobTable) throws -> (@Sendable () -> Void)?)? = nil, isFirst: Bool = false,
+    isGuarded: Bool, _ work: inout Work
+  ) throws {
     if request.looksAtQueues { try table.count() }
     let before = table.mark
     let changed = connection.totalChanges
     if isGuarded { try statements[.savepoint].run() }
-    var answer: @Sendable () -> Void
+    var answer: (@Sendable () -> Void)?
     do {
-      answer = try request.perform(table)
+      answer = try (body ?? request.perform)(table)
       table.noteReady()
       CrashPoint.performed.pass()
       if isGuarded { try statements[.release].run() }
@@ -285,8 +318,12 @@ final class Writer {
       let refusal = note(error)
       answer = { request.fail(refusal) }
     }
+    guard let answer else {
+      work.waiting.append(request)
+      return
+    }
     if request.isSynced || table.mustSync || !work.synced.isEmpty {
-      work.synced.add(request, answer)
+      work.synced.add(request, answer, isFirst: isFirst)
     } else {
       work.free.add(request, answer)
       work.freeChanges = table.changes.count

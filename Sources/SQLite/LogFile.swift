@@ -19,6 +19,11 @@ package struct LogFile: @unchecked Sendable {
     self.path = path
   }
 
+  /// Makes room for so many bytes at once. A log that grows has its file's size and place written with each sync, which
+  /// takes half as long again as one that is written over. Zeros at the end of a log are no frames, and are passed over
+  /// (https://www.sqlite.org/fileformat2.html#walformat). Blocks. A failure leaves the log as good as it was.
+  package func lengthen(to size: Int64) { _ = unsafe csqlite_lengthen(file, size) }
+
   /// Returns once all that has been written to the log is on the disk. Blocks.
   /// - Throws: `SQLITE_IOERR_FSYNC`: what the kernel keeps of the log may not be what is on the disk.
   package func sync() throws(SQLiteError) {

@@ -26,8 +26,8 @@ struct AttemptWork: Sendable {
     await supervisor.ended(id, attempt: attempt.attempt)
   }
 
-  /// Runs the process tree to its very end. Nil where a stop left behind what KILL could not end: the job stays
-  /// `running`.
+  /// Runs the process tree to its very end. Nil where a stop left behind what KILL could not end, and where it never began
+  /// since its claim never became safe: the job stays `running`, for the next daemon.
   private func runTree() async -> AttemptEnding? {
     guard case .command(let command) = attempt.spec.work else {
       return AttemptEnding(.spawnFailed, error: "a payload is no command")
@@ -39,7 +39,7 @@ struct AttemptWork: Sendable {
       splitOutput: spec.splitOutput, logMax: logMax)
     plan.isCwdHome = spec.cwd == nil
     let store = supervisor.store
-    let ending = await supervisor.runner.run(plan) { process in
+    let ending = await supervisor.runner.run(plan, after: attempt.fate) { process in
       store.noteProcess(
         id, attempt: attempt.attempt,
         ProcessIdentity(pid: process.pid, startTime: process.startTime, bootID: process.bootID))

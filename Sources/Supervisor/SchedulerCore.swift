@@ -38,6 +38,8 @@ package struct SchedulerCore: Sendable {
 
   package enum Action: Sendable, Hashable {
     case claim(ClaimRequest)
+    /// The claim under way, which waits in the store, is to take nothing more and to be answered.
+    case takeBackClaim
     case start(ClaimedAttempt)
     /// End the worker of this attempt: a person cancelled the job.
     case cancel(JobID, attempt: Int)
@@ -107,6 +109,11 @@ package struct SchedulerCore: Sendable {
   var alarms = Alarms()
   /// False once a claim came back with less than it asked for: no more than the limits let through is waiting.
   var mayHaveWork = true
+  /// The last claim failed: none is asked without a reason until something comes or loosens.
+  private var hasClaimFailed = false
+  /// What the claim that waits in the store may take is not what may be taken any more.
+  private var isClaimOutdated = false
+  private var isClaimTakenBack = false
   private var pause = PauseKnowledge()
   /// Cancels of jobs that a claim under way may be taking just now.
   private var cancelsDuringClaim: Set<JobID> = []
@@ -132,6 +139,7 @@ package struct SchedulerCore: Sendable {
     case .claimFailed:
       // Whoever sees the storage answer again says `loosened`.
       claiming = .idle
+      (hasClaimFailed, isClaimTakenBack) = (true, false)
       cancelsDuringClaim.removeAll()
       if isDraining || isStopping, busy == 0 { actions.append(.idle) }
       serve(&actions)
@@ -182,6 +190,7 @@ package struct SchedulerCore: Sendable {
       if busy == 0, claiming == .idle { actions.append(.idle) }
     }
     serve(&actions)
+    takeBackClaim(&actions)
     claim(&actions)
     return actions
   }
@@ -192,6 +201,8 @@ package struct SchedulerCore: Sendable {
       noteLease(change)
       switch change.to {
       case .queued?:
+        // Of an attempt before.
+        cancelsDuringClaim.remove(change.id)
         wakeClaims()
         desk.note(newJobIn: change.queue)
       case .scheduled?: rearm = true
@@ -212,12 +223,14 @@ package struct SchedulerCore: Sendable {
   mutating func wake() {
     pause.forget()
     wakeClaims()
+    isClaimOutdated = true
     desk.noteAnything()
   }
 
   /// There may be something to claim that a claim under way did not see.
   mutating func wakeClaims() {
     mayHaveWork = true
+    hasClaimFailed = false
     if claiming == .asked { claiming = .askedAndStale }
   }
 
@@ -227,6 +240,7 @@ package struct SchedulerCore: Sendable {
     // Work that came while the store was choosing may not be in its choice.
     mayHaveWork = claiming == .askedAndStale || attempts.count >= asked
     claiming = .idle
+    isClaimTakenBack = false
     lastRequest = nil
     for attempt in attempts {
       let cancelled = cancelsDuringClaim.contains(attempt.id)
@@ -276,14 +290,24 @@ package struct SchedulerCore: Sendable {
   var mayClaim: Bool { !isRecovering && !isDraining && !isStopping && !pause.isCertain }
 
   private mutating func claim(_ actions: inout [Action]) {
-    guard mayHaveWork, claiming == .idle, mayClaim else { return }
+    // Where no queue has limits what may be taken does not depend on what else runs or is leased, and the store may be
+    // told of it before there is anything: a job that comes is taken by the transaction that it comes with.
+    let waits = queueLimits.isEmpty
+    guard claiming == .idle, mayClaim, mayHaveWork || (waits && !hasClaimFailed) else { return }
     let free = workers - busy
     guard free > 0 else { return }
-    let request = ClaimRequest(limit: free, rooms: rooms)
+    let request = ClaimRequest(limit: free, rooms: rooms, waits: waits)
     claiming = .asked
+    isClaimOutdated = false
     lastRequest = request
     mayHaveWork = false
     actions.append(.claim(request))
+  }
+
+  private mutating func takeBackClaim(_ actions: inout [Action]) {
+    guard claiming != .idle, lastRequest?.waits == true, !isClaimTakenBack, !mayClaim || isClaimOutdated else { return }
+    isClaimTakenBack = true
+    actions.append(.takeBackClaim)
   }
 
   /// What each limited queue may start beside what runs.

@@ -40,6 +40,8 @@ package actor Supervisor {
   /// Every other task that this actor began: questions to the store, repair, pruning. Each takes itself out.
   private var chores: [UInt64: Task<Void, Never>] = [:]
   private var choreNumber: UInt64 = 0
+  /// The latest claim. The core asks for one at a time.
+  private var claimChore: UInt64 = 0
   var settings = QueueSettings()
   var storage = StorageTrouble()
   var unkillable: Set<JobID> = []
@@ -209,7 +211,8 @@ package actor Supervisor {
 
   private func perform(_ action: SchedulerCore.Action) {
     switch action {
-    case .claim(let request): chore { await $0.claim(request) }
+    case .claim(let request): claimChore = chore { await $0.claim(request) }
+    case .takeBackClaim: chores[claimChore]?.cancel()
     case .promote: chore { await $0.promote() }
     case .expire: chore { await $0.expireLeases() }
     case .look(let ticket, let count, let room): take(.look(count, room), ticket)
@@ -272,7 +275,7 @@ package actor Supervisor {
 
   private func claim(_ request: ClaimRequest) async {
     do throws(StoreError) {
-      apply(.claimed(try await store.claim(request, at: time.now())))
+      apply(.claimed(try await store.claim(request) { [time] in time.now() }))
     } catch {
       apply(.claimFailed)
       schedulingFailed(error)
@@ -288,13 +291,15 @@ package actor Supervisor {
     }
   }
 
-  func chore(_ body: @escaping @Sendable (Supervisor) async -> Void) {
+  @discardableResult
+  func chore(_ body: @escaping @Sendable (Supervisor) async -> Void) -> UInt64 {
     choreNumber += 1
     let number = choreNumber
     chores[number] = Task {
       await body(self)
       self.chores[number] = nil
     }
+    return number
   }
 
   /// For the watchdog: an answer is a sign of life. Asks no storage.

@@ -215,6 +215,50 @@ import Testing
     }
   }
 
+  @Test("An attempt whose claim is still on its way is prepared, and runs when that is safe", arguments: Mode.available)
+  func waitsForFate(_ mode: Mode) async throws {
+    try await Stage.with(mode) { stage in
+      let plan = stage.script("echo here")
+      let fate = CommitFate()
+      let hasStarted = Box(false)
+      let task = Task {
+        await stage.runner.run(plan, after: fate, started: { _ in hasStarted.value = true }, unkillable: {})
+      }
+      await stage.runner.waitForBegin(plan.id, attempt: 1)
+      // Another that has nothing to wait for overtakes it.
+      try await stage.expect(stage.script("echo other"), writes: "other\n")
+      #expect(!hasStarted.value)
+      fate.decide(true)
+      #expect(await task.value?.outcome == .succeeded)
+      #expect(hasStarted.value)
+      try await #expect(stage.output(plan) == "here\n")
+    }
+  }
+
+  @Test(
+    "One whose claim never is safe leaves nothing, and so does one that is cancelled before", arguments: Mode.available)
+  func neverSafe(_ mode: Mode) async throws {
+    try await Stage.with(mode) { stage in
+      for (isSafe, isCancelled) in [(false, false), (true, true), (false, true)] {
+        for command in [["sh", "-c", "echo here"], ["/nowhere"]] {
+          let plan = stage.plan(command)
+          let fate = CommitFate()
+          let task = Task {
+            await stage.runner.run(
+              plan, after: fate, started: { _ in Issue.record("it was started") }, unkillable: {})
+          }
+          await stage.runner.waitForBegin(plan.id, attempt: 1)
+          if isCancelled { task.cancel() }
+          fate.decide(isSafe)
+          let ending = await task.value
+          #expect(ending?.outcome == (isSafe ? .cancelled : nil) || (isCancelled && ending?.outcome == .cancelled))
+          let written = try await stage.bytes(plan)
+          #expect(written.isEmpty)
+        }
+      }
+    }
+  }
+
   @Test(
     "A parent cgroup that was removed while it was empty is made again", .enabled(if: Mode.available.contains(.cgroup)))
   func removedParent() async throws {

@@ -160,6 +160,67 @@ import Testing
     }
   }
 
+  @Test("a claim that waits is answered while its commit is on its way to the disk, and told when it is there")
+  func answersEarly() async throws {
+    try await withDirectory { directory in
+      let store = try await SQLiteJobStore.open(directory: directory)
+      let claim = try await WaitingClaim(in: store)
+      let before = sync_count(directory)
+      sync_hold(directory, 1)
+      async let added = store.add()
+      await isHeld(directory)
+      let taken = try await claim.report.attempts
+      let fate = try #require(taken.first?.fate)
+      #expect(taken.map(\.id) == [JobID(1)] && fate.isSafe == nil)
+      sync_hold(directory, 0)
+      #expect(await fate.decision)
+      #expect(try await added == JobID(1))
+      #expect(sync_count(directory) - before == 1, "the claim costs none of its own")
+      await store.close()
+    }
+  }
+
+  @Test(
+    "where the sync of what a claim was answered with fails, it is told once that is made good, or that it never will be",
+    arguments: [1, 2, 1000])
+  func earlyAndLost(failures: Int64) async throws {
+    try await withDirectory { directory in
+      let store = try await SQLiteJobStore.open(directory: directory)
+      let claim = try await WaitingClaim(in: store)
+      sync_fail(directory, failures)
+      async let added = Self.result { () async throws(StoreError) in
+        try await store.enqueueOne(.command(), at: .start).job.id
+      }
+      let attempt = try #require(try await claim.report.attempts.first)
+      let isGivenUp = failures == 1000
+      if isGivenUp { store.setPatience(false) }
+      #expect(await attempt.fate?.decision == !isGivenUp)
+      let answer = await added
+      #expect((try? answer.get()) == (isGivenUp ? nil : attempt.id))
+      sync_fail(directory, 0)
+      await store.close()
+    }
+  }
+
+  @Test("one that waits while nothing can be written is answered when it is taken back")
+  func takenBackWhileFailing() async throws {
+    try await withDirectory { directory in
+      let store = try await SQLiteJobStore.open(directory: directory)
+      let claim = try await WaitingClaim(in: store)
+      sync_fail(directory, .max)
+      store.setPatience(false)
+      let failure = await Self.result { () async throws(StoreError) in
+        // Nothing for the claim, which goes on waiting.
+        try await store.enqueueOne(.command { $0.hold = true }, at: .start).job.id
+      }
+      #expect(throws: StoreError.self) { try failure.get() }
+      claim.takeBack()
+      #expect(try await claim.report == ClaimReport())
+      sync_fail(directory, 0)
+      await store.close()
+    }
+  }
+
   @Test("what is on its way to the disk when the store is closed arrives, and is told of")
   func closes() async throws {
     try await withDirectory { directory in

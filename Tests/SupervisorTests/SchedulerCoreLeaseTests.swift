@@ -140,9 +140,9 @@ struct SchedulerCoreLeaseTests {
     _ = core.handle(.loosened)
     // What it loosened the claim under way may not have seen: another follows.
     _ = core.handle(.claimed(attempts: []))
-    _ = core.handle(.claimed(attempts: []))
     _ = core.looked(2, [])
-    #expect(core.handle(.drain) == [.idle])
+    #expect(core.handle(.drain) == [.takeBackClaim])
+    #expect(core.handle(.claimed(attempts: [])) == [.idle])
     #expect(core.handle(.changed([.queued(7, queue: "q")])).isEmpty)
     #expect(core.ask(3, isPatient: false) == [.turnAway(ticket: 3)])
     #expect(core.handle(.resume).looks == [.look(ticket: 2, 1)])
@@ -235,6 +235,9 @@ struct SchedulerCoreLeaseRandomTests {
     var inbox: [JobChange] = []
     // Questions and answers under way.
     var claim: ClaimRequest?
+    /// It has looked in vain, and waits for what comes.
+    var isWaiting = false
+    var isTakenBack = false
     var claimed: [ClaimedAttempt]?
     var looking: [UInt64: (count: Int, room: QueueRoom)] = [:]
     var looked: [UInt64: [HeldLease]] = [:]
@@ -258,7 +261,10 @@ struct SchedulerCoreLeaseRandomTests {
     mutating func feed(_ event: SchedulerCore.Event) {
       for action in core.handle(event) {
         switch action {
-        case .claim(let request): claim = request
+        case .claim(let request):
+          claim = request
+          (isWaiting, isTakenBack) = (false, false)
+        case .takeBackClaim: isTakenBack = true
         case .look(let ticket, let count, let room):
           if draining { faults.append("a look in a drain") }
           if looking[ticket] != nil || looked[ticket] != nil { faults.append("\(ticket) looks twice at once") }
@@ -293,7 +299,10 @@ struct SchedulerCoreLeaseRandomTests {
 
     mutating func chooseClaim() {
       guard let request = claim else { return }
-      claim = nil
+      guard !isTakenBack else {
+        (claim, claimed) = (nil, [])
+        return
+      }
       var rooms = request.rooms
       var taken: [ClaimedAttempt] = []
       for (id, queue) in commands.sorted(by: { $0.key < $1.key }) where taken.count < request.limit {
@@ -304,7 +313,8 @@ struct SchedulerCoreLeaseRandomTests {
         commands[id] = nil
         running[id] = queue
       }
-      claimed = taken
+      isWaiting = taken.isEmpty && request.waits
+      if !isWaiting { (claim, claimed) = (nil, taken) }
       checkLimits()
     }
 
@@ -344,6 +354,7 @@ struct SchedulerCoreLeaseRandomTests {
       keys[id] = [nil, "x", "y"].randomElement(using: &random)!
       if isPayload { payloads[id] = queue } else { commands[id] = queue }
       inbox.append(.queued(id.rawValue, queue: queue))
+      if isWaiting { chooseClaim() }
     }
 
     /// The lease ends in the store: for good, or the job is queued again.
@@ -421,7 +432,7 @@ struct SchedulerCoreLeaseRandomTests {
       while true {
         if !inbox.isEmpty {
           deliver()
-        } else if claim != nil {
+        } else if claim != nil, !isWaiting || isTakenBack {
           chooseClaim()
         } else if let taken = claimed {
           claimed = nil

@@ -10,11 +10,57 @@ struct SchedulerCoreTests {
   @Test("it asks for as many attempts as slots are free, once")
   func asksOnce() {
     var core = SchedulerCore(workers: 3)
-    #expect(core.handle(.loosened).claims == [ClaimRequest(limit: 3)])
-    #expect(core.handle(.changed([.queued(1)])).claims.isEmpty)
-    #expect(core.handle(.claimed(attempts: [.of(1)])) == [.start(.of(1)), .claim(ClaimRequest(limit: 2))])
+    #expect(core.handle(.loosened).claims == [.waiting(3)])
+    #expect(core.handle(.changed([.queued(1)])).isEmpty)
+    #expect(core.handle(.claimed(attempts: [.of(1)])) == [.start(.of(1)), .claim(.waiting(2))])
+    #expect(core.handle(.claimed(attempts: [.of(2), .of(3)])) == [.start(.of(2)), .start(.of(3))])
+    #expect(core.handle(.ended(JobID(2), attempt: 1)).claims == [.waiting(1)])
+  }
+
+  @Test("where a queue has limits a claim does not wait: it is asked when there is something")
+  func asksAgain() {
+    let limits = ["mail": QueueLimits(concurrency: 5)]
+    var core = SchedulerCore(workers: 3, queueLimits: limits)
+    let request = ClaimRequest(limit: 3, rooms: ["mail": .places(5)])
+    #expect(core.handle(.loosened).claims == [request])
     #expect(core.handle(.claimed(attempts: [])).isEmpty)
-    #expect(core.handle(.changed([.queued(2)])).claims == [ClaimRequest(limit: 2)])
+    #expect(core.handle(.changed([.queued(2)])).claims == [request])
+  }
+
+  @Test("a claim that waits is taken back, once, by what changes what may be claimed, and asked anew with its answer")
+  func takesBack() {
+    let limits = ["mail": QueueLimits(concurrency: 5)]
+    var core = SchedulerCore(workers: 3)
+    #expect(core.handle(.changed([.queued(1)])).claims == [.waiting(3)])
+    #expect(core.handle(.loosened).contains(.takeBackClaim))
+    #expect(!core.handle(.loosened).contains(.takeBackClaim))
+    #expect(core.handle(.limits(workers: 2, queues: limits)).isEmpty)
+    #expect(core.handle(.claimed(attempts: [])) == [.claim(ClaimRequest(limit: 2, rooms: ["mail": .places(5)]))])
+    #expect(core.handle(.limits(workers: 2, queues: [:])).isEmpty, "one that does not wait is answered by itself")
+    #expect(core.handle(.claimed(attempts: [])) == [.claim(.waiting(2))])
+    #expect(core.handle(.limits(workers: 1, queues: [:])) == [.takeBackClaim])
+    #expect(core.handle(.claimed(attempts: [.of(1)])) == [.start(.of(1))], "it had taken it before")
+  }
+
+  @Test("a claim that waits is taken back by a drain, a stop and a pause of all, and holds them up until its answer")
+  func takesBackToRest() {
+    for (event, isOver) in [(SchedulerCore.Event.drain, true), (.stop, true), (.pauseAnswered(true), false)] {
+      var core = SchedulerCore(workers: 3)
+      _ = core.handle(.loosened)
+      _ = core.handle(.pauseAsked)
+      #expect(core.handle(event) == [.takeBackClaim], "\(event)")
+      #expect(core.handle(.claimed(attempts: [])) == (isOver ? [.idle] : []))
+      #expect(core.handle(.changed([.queued(2)])).claims.isEmpty)
+    }
+  }
+
+  @Test("a cancel of an earlier attempt is not one of what a claim takes later")
+  func oldCancel() {
+    var core = SchedulerCore(workers: 2)
+    _ = core.handle(.loosened)
+    _ = core.handle(.changed([.cancelling(1)]))
+    _ = core.handle(.changed([.queued(1)]))
+    #expect(core.handle(.claimed(attempts: [.of(1, attempt: 2)])) == [.start(.of(1, attempt: 2)), .claim(.waiting(1))])
   }
 
   @Test("it asks nothing while every slot is taken, and again when one is free")
@@ -23,7 +69,7 @@ struct SchedulerCoreTests {
     _ = core.handle(.loosened)
     #expect(core.handle(.claimed(attempts: [.of(1)])) == [.start(.of(1))])
     #expect(core.handle(.changed([.queued(2)])).isEmpty)
-    #expect(core.handle(.ended(JobID(1), attempt: 1)).claims == [ClaimRequest(limit: 1)])
+    #expect(core.handle(.ended(JobID(1), attempt: 1)).claims == [.waiting(1)])
   }
 
   @Test("nothing is claimed before what an earlier daemon left has gone, whatever is asked meanwhile")
@@ -78,10 +124,11 @@ struct SchedulerCoreTests {
     var core = SchedulerCore(workers: 2)
     _ = core.handle(.loosened)
     _ = core.handle(.claimed(attempts: [.of(1)]))
-    #expect(core.handle(.drain).isEmpty)
+    #expect(core.handle(.drain) == [.takeBackClaim])
+    #expect(core.handle(.claimed(attempts: [])).isEmpty)
     #expect(core.handle(.changed([.queued(2)])).isEmpty)
     #expect(core.handle(.ended(JobID(1), attempt: 1)) == [.idle])
-    #expect(core.handle(.resume).claims == [ClaimRequest(limit: 2)])
+    #expect(core.handle(.resume).claims == [.waiting(2)])
   }
 
   @Test("after a claim that failed nothing is asked until something loosens")
@@ -89,7 +136,8 @@ struct SchedulerCoreTests {
     var core = SchedulerCore(workers: 2)
     _ = core.handle(.loosened)
     #expect(core.handle(.claimFailed).isEmpty)
-    #expect(core.handle(.loosened).claims == [ClaimRequest(limit: 2)])
+    #expect(core.handle(.alarm).claims.isEmpty)
+    #expect(core.handle(.loosened).claims == [.waiting(2)])
   }
 
   @Test("an end in a queue that limits keys asks again: a key may have room now")
@@ -177,6 +225,11 @@ struct SchedulerCoreRandomTests {
     var limitsWhenAsked: [String: QueueLimits] = [:]
     /// A claim that the store has made, and whose answer is still on its way.
     var answer: ClaimReport?
+    /// What waits in the store is to be answered, whatever there is.
+    var isTakenBack = false
+    /// Queues in which something came while a claim waited.
+    var news: Set<String> = []
+    var isWaiting = false
     var clock: Int64 = 1000
     var alarm: Int64?
     var starts = StartTimesOfQueues()
@@ -219,8 +272,13 @@ struct SchedulerCoreRandomTests {
         case .claim(let request):
           if asked != nil || answer != nil { faults.append("two claims at once") }
           if draining { faults.append("a claim in a drain") }
+          if request.waits, !limits.isEmpty { faults.append("a claim waits beside limits") }
           asked = request
+          (isTakenBack, isWaiting) = (false, false)
           limitsWhenAsked = limits
+        case .takeBackClaim:
+          if asked?.waits != true, answer == nil { faults.append("nothing to take back") }
+          isTakenBack = true
         case .start(let attempt): start(attempt)
         case .arm(_, let boot): alarm = boot
         case .promote: feed(.promoted(DueReport(promoted: 0, nextWall: nil, nextBoot: nil)))
@@ -242,10 +300,22 @@ struct SchedulerCoreRandomTests {
       }
     }
 
-    /// What the store does with the claim that it was asked for.
+    /// What the store does with the claim that it was asked for. One that waits sees only what comes.
     mutating func choose() {
       guard let request = asked else { return }
-      asked = nil
+      guard !isTakenBack else {
+        (asked, answer) = (nil, ClaimReport())
+        return
+      }
+      let report = take(request)
+      guard report != ClaimReport() || !request.waits else {
+        (isWaiting, news) = (true, [])
+        return
+      }
+      (asked, answer) = (nil, report)
+    }
+
+    private mutating func take(_ request: ClaimRequest) -> ClaimReport {
       var rooms = request.rooms
       var report = ClaimReport()
       let order = queued.sorted { left, right in
@@ -253,6 +323,7 @@ struct SchedulerCoreRandomTests {
         return first != second ? first > second : left.key < right.key
       }
       for (id, job) in order where report.attempts.count < request.limit && !paused.contains(job.queue) {
+        if isWaiting, !news.contains(job.queue) { continue }
         if let room = rooms[job.queue] {
           if room.places == 0 { continue }
           if let key = job.key, let perKey = room.perKey {
@@ -271,7 +342,17 @@ struct SchedulerCoreRandomTests {
         report.attempts.append(.of(id.rawValue, attempt: attempts[id]!, queue: job.queue, labels: job.labels))
         queued[id] = nil
       }
-      answer = report
+      return report
+    }
+
+    /// A job is queued, and a claim that waits takes it with that.
+    mutating func queue(_ id: JobID, _ job: Waiting) {
+      queued[id] = job
+      if isWaiting, asked != nil {
+        news.insert(job.queue)
+        choose()
+      }
+      feed(.changed([.queued(id.rawValue, queue: job.queue)]))
     }
 
     mutating func step() {
@@ -280,8 +361,7 @@ struct SchedulerCoreRandomTests {
         let id = JobID(next)
         next += 1
         let job = Waiting(queue: ["a", "b"][roll(2)], key: roll(3) == 0 ? nil : ["x", "y"][roll(2)])
-        queued[id] = job
-        feed(.changed([.queued(id.rawValue, queue: job.queue)]))
+        queue(id, job)
       case 4:
         choose()
         // Of jobs that are not this daemon's concern, or not in a way that it acts on.
@@ -298,8 +378,7 @@ struct SchedulerCoreRandomTests {
         if let (id, running) = running.min(by: { $0.key < $1.key }) {
           end(id)
           if roll(4) == 0 {
-            queued[id] = running.job
-            feed(.changed([.queued(id.rawValue, queue: running.job.queue)]))
+            queue(id, running.job)
           }
         }
       case 8: pass(Int64(roll(300)))
@@ -335,10 +414,10 @@ struct SchedulerCoreRandomTests {
       feed(.resume)
       if paused.remove("b") != nil { feed(.loosened) }
       while true {
-        let mayEnd = asked == nil && answer == nil || Bool.random(using: &random)
+        let mayEnd = (asked == nil || isWaiting) && answer == nil || Bool.random(using: &random)
         if mayEnd, let id = running.keys.sorted().randomElement(using: &random) {
           end(id)
-        } else if asked != nil {
+        } else if asked != nil, !isWaiting || isTakenBack {
           choose()
         } else if let report = answer {
           answer = nil
@@ -381,6 +460,10 @@ struct SchedulerCoreRandomTests {
 
 extension SchedulerCore.Event {
   static func claimed(attempts: [ClaimedAttempt]) -> Self { .claimed(ClaimReport(attempts: attempts)) }
+}
+
+extension ClaimRequest {
+  static func waiting(_ limit: Int) -> ClaimRequest { ClaimRequest(limit: limit, waits: true) }
 }
 
 extension QueueRoom {

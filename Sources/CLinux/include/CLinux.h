@@ -4,6 +4,7 @@
 /// Linux headers that Swift's Glibc module leaves out. None that changes with _GNU_SOURCE: Glibc's own view of the
 /// same types would be another. What needs that is a function of CLinux.c.
 #include <malloc.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/pidfd.h>
@@ -36,6 +37,9 @@ void clinux_fill_standard_descriptors(void);
 /// page cache. Only of segments that are never written, so that nothing is lost (madvise(2), MADV_DONTNEED of a mapped
 /// file).
 void clinux_forget_code(void);
+
+/// Whether the kernel lets the calling thread take a processor from who wakes it: SCHED_BATCH or SCHED_OTHER, sched(7).
+void clinux_set_patient(bool is_patient);
 
 /// Names the calling thread, for `ps -L`: at most 15 bytes. prctl(2) is variadic, which Swift cannot call.
 static inline int clinux_name_thread(const char *name) { return prctl(PR_SET_NAME, name, 0, 0, 0); }
