@@ -42,7 +42,9 @@ let package = Package(
 
     // The store: a thin wrapper over SQLite's C API, and the engine that keeps jobs in it.
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
-    .target(name: "SQLite", dependencies: ["CSQLite"], swiftSettings: pointers),
+    // A log file that is written in one call for each transaction.
+    .target(name: "CSQLiteLog", dependencies: ["CSQLite"], cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+    .target(name: "SQLite", dependencies: ["CSQLite", "CSQLiteLog"], swiftSettings: pointers),
     .target(name: "JobStore", dependencies: ["CLinux", "CrashPoints", "JobModel", "SQLite"], swiftSettings: strict),
 
     // One attempt is one process tree.

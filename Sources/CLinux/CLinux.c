@@ -16,9 +16,11 @@ int clinux_memory_file(const char *name) { return memfd_create(name, MFD_CLOEXEC
 
 int clinux_pipe(int *ends) { return pipe2(ends, O_CLOEXEC); }
 
-void clinux_set_patient(bool is_patient) {
+bool clinux_set_patient(bool is_patient) {
   const struct sched_param parameters = {.sched_priority = 0};
-  sched_setscheduler(0, is_patient ? SCHED_BATCH : SCHED_OTHER, &parameters);
+  const int before = is_patient ? SCHED_OTHER : SCHED_BATCH;
+  return sched_getscheduler(0) == before &&
+         sched_setscheduler(0, is_patient ? SCHED_BATCH : SCHED_OTHER, &parameters) == 0;
 }
 
 static int forget_segments(struct dl_phdr_info *program, size_t size, void *context) {

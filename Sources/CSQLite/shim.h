@@ -31,17 +31,9 @@ static inline int csqlite_log_errno(sqlite3 *db) {
   return log ? csqlite_file_errno(log) : 0;
 }
 
-/* Makes a file at least so long, with zeros. What is there stays. */
+/* Makes a log of CSQLiteLog at least so long; of another VFS it is left as it is. */
 static inline int csqlite_lengthen(sqlite3_file *file, sqlite3_int64 size) {
-  static const char zeros[1 << 16];
-  sqlite3_int64 end = 0;
-  int code = file->pMethods->xFileSize(file, &end);
-  while (code == SQLITE_OK && end < size) {
-    const int count = size - end < (sqlite3_int64)sizeof zeros ? (int)(size - end) : (int)sizeof zeros;
-    code = file->pMethods->xWrite(file, zeros, count, end);
-    end += count;
-  }
-  return code;
+  return file->pMethods->xFileControl(file, SQLITE_FCNTL_SIZE_HINT, &size);
 }
 
 /* What COMMIT does with PRAGMA synchronous = FULL. https://www.sqlite.org/c3ref/io_methods.html */

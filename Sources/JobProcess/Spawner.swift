@@ -21,7 +21,9 @@ final class Spawner: Sendable {
   /// The leaders that are not reaped. A pid is in it, or announced (`jobq_is_spawning`), from before it can end.
   let leaders = Mutex(Set<pid_t>())
 
-  /// Whether one of the threads looks for the fate of a commit.
+  /// Whether the last commit whose fate was waited for was safe soon.
+  private let isDiskQuick = Atomic(true)
+  /// Whether one of the threads looks for the fate of one.
   private let isLooking = Atomic(false)
   private static let longestLook = Duration.microseconds(1500)
   /// On a single processor whoever looks on keeps those from running for whom it waits.
@@ -73,12 +75,19 @@ final class Spawner: Sendable {
   }
 
   /// To be woken, on a processor that has been halted meanwhile, takes longer than to look a few times whether the disk has
-  /// answered: one of the threads looks on for a moment, and lets everyone else run who can. See decision 0021 for what was measured.
+  /// answered: where it last did so soon, one of the threads looks on for a moment, and lets everyone else run who can. See
+  /// decision 0021 for what was measured.
   private func lookOn(for fate: CommitFate) {
-    guard Self.hasCompany, !isLooking.exchange(true, ordering: .acquiring) else { return }
+    guard Self.hasCompany else { return }
     let began = ContinuousClock.now
-    while fate.isSafe == nil, .now - began < Self.longestLook { sched_yield() }
-    isLooking.store(false, ordering: .releasing)
+    if isDiskQuick.load(ordering: .relaxed), !isLooking.exchange(true, ordering: .acquiring) {
+      while fate.isSafe == nil, .now - began < Self.longestLook { sched_yield() }
+      isLooking.store(false, ordering: .releasing)
+    }
+    guard fate.isSafe == nil else { return }
+    fate.whenDecided { [self] _ in
+      isDiskQuick.store(.now - began < Self.longestLook, ordering: .relaxed)
+    }
   }
 
   private func start(

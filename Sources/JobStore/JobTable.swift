@@ -56,13 +56,15 @@ final class JobTable {
     fileprivate var changes = 0
     /// Of these: what was counted after the mark is rolled back with it, though it be of changes before.
     fileprivate var counted = 0
+    fileprivate var early = 0
   }
 
-  var mark: Mark { Mark(changes: changes.count, counted: counted) }
+  var mark: Mark { Mark(changes: changes.count, counted: counted, early: early.count) }
 
   /// Forgets the changes since the mark: their request has been rolled back.
   func rollBack(to mark: Mark) {
     changes.removeSubrange(mark.changes...)
+    early.removeSubrange(mark.early...)
     counted = mark.counted
     noted = min(noted, mark.changes)
     memory.forget()
@@ -73,7 +75,7 @@ final class JobTable {
   func rollBack() {
     rollBack(to: Mark())
     (told, hasMoreToTell, mustSync) = (0, true, false)
-    (news, looksAtWaiting, early) = ([], false, [])
+    (news, looksAtWaiting) = ([], false)
   }
 
   /// For the writer, after the COMMIT.

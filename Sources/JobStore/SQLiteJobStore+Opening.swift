@@ -42,8 +42,9 @@ extension SQLiteJobStore {
             lock.note(opening: directory.opening(in: bootID))
             // What a daemon that died while it made a copy has left.
             for name in ["", "-wal", "-shm"] { unlink(directory.copy + name) }
-            let syncing = try SyncThread(signals) { writes.nudge() }
             let early = try EarlyThread()
+            defer { early.end() }
+            let syncing = try SyncThread(signals) { writes.nudge() }
             isAnswered = true
             continuation.resume(returning: .success(opened))
             writer.work(on: writes, with: syncing, and: early)

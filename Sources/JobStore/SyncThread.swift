@@ -49,6 +49,5 @@ extension Writer {
     }
     syncing.end()
     close()
-    early.end()
   }
 }

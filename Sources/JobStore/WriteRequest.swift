@@ -14,7 +14,7 @@ struct WriteRequest: Sendable {
   /// The writer's own: nobody hears what becomes of it.
   var isOwn = false
   /// Does it, within a transaction, and gives what tells the caller of success. Called again where the transaction
-  /// could not be committed. Nil: there is nothing to do yet, and it waits.
+  /// could not be committed. Nil: there was nothing to do, it has changed nothing, and it waits.
   var perform: @Sendable (_ table: JobTable) throws -> (@Sendable () -> Void)?
   /// The same, for one that has waited: it may look at what is new alone (`JobTable.news`).
   var lookAgain: (@Sendable (_ table: JobTable) throws -> (@Sendable () -> Void)?)?

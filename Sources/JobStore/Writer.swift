@@ -27,7 +27,7 @@ final class Writer {
   /// What is still to be done, in order.
   private var parts: [Part] = []
   /// Claims that found nothing to take: they are part of no transaction until one queues something.
-  private var waiting: [WriteRequest] = []
+  private var idleClaims: [WriteRequest] = []
   /// A write or a sync failed, and what the kernel keeps of the WAL may not be what is on the disk: nothing is
   /// acknowledged until a checkpoint has brought all of it into the database, synced.
   var mustRepair = false
@@ -119,8 +119,8 @@ final class Writer {
 
   /// Marks the stop as clean, empties the WAL into the database and syncs it. No other thread may be at work.
   func close() {
-    Self.fail(waiting, .closed(path))
-    waiting = []
+    Self.fail(idleClaims, .closed(path))
+    idleClaims = []
     if let obstacle = obstacle() {
       for group in signals.log.takeDoubtful() { group.fail(obstacle) }
       // SQLite would copy a log into the database of which it is not known what it holds.
@@ -149,7 +149,7 @@ final class Writer {
     var freeChanges = 0
     var wasOwnRefused = false
     /// Those of its requests that found nothing to do, and are to wait.
-    var waiting: [WriteRequest] = []
+    var idleClaims: [WriteRequest] = []
   }
 
   /// Where the log is somebody's it goes on for as long as that lasts, with what comes meanwhile too.
@@ -177,7 +177,8 @@ final class Writer {
           }
         }
       } while !hasLog
-      try serveWaiting(&requests, isGuarded: part.isGuarded, &work)
+      let asked = requests.count
+      try serveIdleClaims(&requests, isGuarded: part.isGuarded, &work)
       try table.count()
       try files.verify()
       guard !signals.log.isInDoubt else {
@@ -193,10 +194,10 @@ final class Writer {
       let commits = connection.walCommits
       try statements[.commit].run()
       CrashPoint.committed.pass()
-      waiting += work.waiting
+      idleClaims += work.idleClaims
       tellEarly(isSynced: !work.synced.isEmpty)
       // Where nothing was to be written there is nothing to sync.
-      return tell(work, connection.walCommits > commits, of: requests.count, began)
+      return tell(work, connection.walCommits > commits, of: asked, began)
     } catch {
       if !connection.isAutocommit { try? statements[.rollback].run() }
       table.rollBack()
@@ -223,11 +224,11 @@ final class Writer {
 
   /// Lets claims that wait take what the transaction has queued: so a job that can start at once does so without a
   /// transaction of its own for that. With that they become part of it.
-  private func serveWaiting(_ requests: inout [WriteRequest], isGuarded: Bool, _ work: inout Work) throws {
-    guard !waiting.isEmpty || !work.waiting.isEmpty, !table.news.isEmpty || table.looksAtWaiting else { return }
-    let claims = waiting + work.waiting
-    requests += waiting
-    (waiting, work.waiting) = ([], [])
+  private func serveIdleClaims(_ requests: inout [WriteRequest], isGuarded: Bool, _ work: inout Work) throws {
+    guard !idleClaims.isEmpty || !work.idleClaims.isEmpty, !table.news.isEmpty || table.looksAtWaiting else { return }
+    let claims = idleClaims + work.idleClaims
+    requests += idleClaims
+    (idleClaims, work.idleClaims) = ([], [])
     for claim in claims { try perform(claim, claim.lookAgain, isFirst: true, isGuarded: isGuarded, &work) }
   }
 
@@ -282,7 +283,7 @@ final class Writer {
   /// Does one request, so that it fails alone. What it throws has cost the whole transaction.
   /// - Parameters:
   ///   - body: instead of the request's own.
-  ///   - isFirst: whether it is told before the others.
+  ///   - isFirst: whether it is told before the others that are synced.
   private func perform(
     _ request: WriteRequest, _ body: ((JobTable) throws -> (@Sendable () -> Void)?)? = nil, isFirst: Bool = false,
     isGuarded: Bool, _ work: inout Work
@@ -319,7 +320,7 @@ final class Writer {
       answer = { request.fail(refusal) }
     }
     guard let answer else {
-      work.waiting.append(request)
+      work.idleClaims.append(request)
       return
     }
     if request.isSynced || table.mustSync || !work.synced.isEmpty {

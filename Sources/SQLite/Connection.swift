@@ -1,4 +1,5 @@
 import CSQLite
+import CSQLiteLog
 
 /// A connection to a database (https://www.sqlite.org/c3ref/sqlite3.html), for one thread: it is opened, used
 /// and let go there. It closes with its last statement, or with itself.
@@ -7,6 +8,7 @@ package final class Connection {
   package enum Access: Sendable, Hashable {
     /// Makes the file where it is missing.
     case create
+    /// Its transactions go to the log in one write each: see CSQLiteLog.
     case readWrite
     case readOnly
     /// Read-only, without locks, and without making the files that a WAL needs: for a database that nobody
@@ -45,11 +47,14 @@ package final class Connection {
     _ = Self.isConfigured
     self.path = path
     var name = path
+    var vfs: UnsafePointer<CChar>?
     // One thread has it, so it needs no mutex. Extended codes from the first call on.
     var flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
     switch access {
     case .create: flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW
-    case .readWrite: flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW
+    case .readWrite:
+      flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW
+      unsafe vfs = csqlitelog_vfs()
     case .readOnly: flags |= SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW
     case .immutable:
       flags |= SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
@@ -63,7 +68,7 @@ package final class Connection {
       name = ":memory:"
     }
     var opened: OpaquePointer?
-    let code = unsafe sqlite3_open_v2(name, &opened, flags, nil)
+    let code = unsafe sqlite3_open_v2(name, &opened, flags, vfs)
     guard code == SQLITE_OK, let opened = unsafe opened else {
       let error = unsafe Self.error(opened, code, doing: "open \(path)")
       // A handle is given even where opening failed, and must be closed.

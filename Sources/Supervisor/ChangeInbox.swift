@@ -83,7 +83,8 @@ struct ChangeConcern: Sendable, Hashable {
 }
 
 extension SchedulerCore {
-  /// A claim under way needs no word of arrivals: whoever brings its answer looks at them first.
+  /// A claim under way needs no word of arrivals: whoever brings its answer looks at them first, and one that waits is
+  /// answered by what arrives.
   var concern: ChangeConcern {
     ChangeConcern(
       arrivals: !desk.lines.isEmpty || (claiming == .idle && mayClaim && workers > busy),

@@ -107,7 +107,8 @@ package struct SchedulerCore: Sendable {
   private var promoting = Question.idle
   var lastRequest: ClaimRequest?
   var alarms = Alarms()
-  /// False once a claim came back with less than it asked for: no more than the limits let through is waiting.
+  /// False once a claim came back with less than it asked for: no more than the limits let through is waiting. A claim that
+  /// waits is asked all the same.
   var mayHaveWork = true
   /// The last claim failed: none is asked without a reason until something comes or loosens.
   private var hasClaimFailed = false
@@ -116,7 +117,7 @@ package struct SchedulerCore: Sendable {
   private var isClaimTakenBack = false
   private var pause = PauseKnowledge()
   /// Cancels of jobs that a claim under way may be taking just now.
-  private var cancelsDuringClaim: Set<JobID> = []
+  private var cancelsDuringClaim: Set<Attempt> = []
   var desk = LeaseDesk()
   var expiring = Question.idle
   /// Leases that ended while a look is under way that may have granted them, or a read that may find them, with the number of the latest such look.
@@ -201,8 +202,6 @@ package struct SchedulerCore: Sendable {
       noteLease(change)
       switch change.to {
       case .queued?:
-        // Of an attempt before.
-        cancelsDuringClaim.remove(change.id)
         wakeClaims()
         desk.note(newJobIn: change.queue)
       case .scheduled?: rearm = true
@@ -211,7 +210,7 @@ package struct SchedulerCore: Sendable {
           running[change.id]?.cancelling = true
           actions.append(.cancel(change.id, attempt: attempt))
         } else if claiming != .idle {
-          cancelsDuringClaim.insert(change.id)
+          cancelsDuringClaim.insert(Attempt(id: change.id, number: change.attempt))
         }
       default: break
       }
@@ -243,7 +242,7 @@ package struct SchedulerCore: Sendable {
     isClaimTakenBack = false
     lastRequest = nil
     for attempt in attempts {
-      let cancelled = cancelsDuringClaim.contains(attempt.id)
+      let cancelled = cancelsDuringClaim.contains(Attempt(id: attempt.id, number: attempt.attempt))
       running[attempt.id] = Running(
         attempt: attempt.attempt, queue: attempt.spec.queue, labels: attempt.spec.labels, cancelling: cancelled)
       actions.append(.start(attempt))

@@ -164,7 +164,7 @@ import Testing
   func answersEarly() async throws {
     try await withDirectory { directory in
       let store = try await SQLiteJobStore.open(directory: directory)
-      let claim = try await WaitingClaim(in: store)
+      let claim = try await ClaimInWaiting(in: store)
       let before = sync_count(directory)
       sync_hold(directory, 1)
       async let added = store.add()
@@ -186,7 +186,7 @@ import Testing
   func earlyAndLost(failures: Int64) async throws {
     try await withDirectory { directory in
       let store = try await SQLiteJobStore.open(directory: directory)
-      let claim = try await WaitingClaim(in: store)
+      let claim = try await ClaimInWaiting(in: store)
       sync_fail(directory, failures)
       async let added = Self.result { () async throws(StoreError) in
         try await store.enqueueOne(.command(), at: .start).job.id
@@ -206,7 +206,7 @@ import Testing
   func takenBackWhileFailing() async throws {
     try await withDirectory { directory in
       let store = try await SQLiteJobStore.open(directory: directory)
-      let claim = try await WaitingClaim(in: store)
+      let claim = try await ClaimInWaiting(in: store)
       sync_fail(directory, .max)
       store.setPatience(false)
       let failure = await Self.result { () async throws(StoreError) in

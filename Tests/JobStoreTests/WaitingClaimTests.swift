@@ -10,7 +10,7 @@ import Testing
   func together(_ engine: Engine) async throws {
     try await engine.withStore { store in
       let commits = Commits(of: store)
-      let claim = try await WaitingClaim(in: store)
+      let claim = try await ClaimInWaiting(in: store)
       let id = try await store.add()
       let taken = try await claim.report.attempts
       #expect(taken.map(\.id) == [id] && taken.map(\.attempt) == [1])
@@ -33,7 +33,7 @@ import Testing
   @Test("it takes no more than it asked for, the best of what comes, and nothing twice", arguments: Engine.all)
   func limit(_ engine: Engine) async throws {
     try await engine.withStore { store in
-      let claim = try await WaitingClaim(in: store, limit: 2)
+      let claim = try await ClaimInWaiting(in: store, limit: 2)
       let ids = try await store.enqueue(
         [.command(), .command { $0.priority = 5 }, .command { $0.priority = 9 }, .command()], at: .start
       ).map(\.id)
@@ -47,8 +47,8 @@ import Testing
   @Test("two that wait take what comes in their order", arguments: Engine.all)
   func two(_ engine: Engine) async throws {
     try await engine.withStore { store in
-      let first = try await WaitingClaim(in: store, limit: 1)
-      let second = try await WaitingClaim(in: store, limit: 1)
+      let first = try await ClaimInWaiting(in: store, limit: 1)
+      let second = try await ClaimInWaiting(in: store, limit: 1)
       let ids = try await store.enqueue([.command(), .command()], at: .start).map(\.id)
       #expect(try await first.report.attempts.map(\.id) == [ids[0]])
       #expect(try await second.report.attempts.map(\.id) == [ids[1]])
@@ -79,7 +79,7 @@ import Testing
       ]
       _ = try await store.update(queue: "paused", QueuePatch(paused: true))
       for (way, id, queue) in ways {
-        let claim = try await WaitingClaim(in: store)
+        let claim = try await ClaimInWaiting(in: store)
         try await queue()
         #expect(try await claim.report.attempts.map(\.id) == [id], "\(way)")
       }
@@ -92,7 +92,7 @@ import Testing
   func leaves(_ engine: Engine) async throws {
     try await engine.withStore { store in
       _ = try await store.update(queue: "paused", QueuePatch(paused: true))
-      let claim = try await WaitingClaim(in: store)
+      let claim = try await ClaimInWaiting(in: store)
       try await store.add(.command(queue: "paused"))
       var payload = JobSpec.command()
       payload.work = .payload(.null)
@@ -111,7 +111,7 @@ import Testing
   @Test("one that is taken back takes nothing from that moment on", arguments: Engine.all)
   func takenBack(_ engine: Engine) async throws {
     try await engine.withStore { store in
-      let claim = try await WaitingClaim(in: store)
+      let claim = try await ClaimInWaiting(in: store)
       claim.takeBack()
       let id = try await store.add()
       #expect(try await claim.report == ClaimReport())
@@ -127,7 +127,7 @@ import Testing
   func closes(_ engine: Engine) async throws {
     try await withDirectory { directory in
       let store = try await engine.open(directory, "boot 1")
-      let claim = try await WaitingClaim(in: store)
+      let claim = try await ClaimInWaiting(in: store)
       await store.close()
       #expect(await refusal { _ = try await claim.report }?.code == .closed)
     }
@@ -169,7 +169,7 @@ private struct WaitingWorld {
       if taken.isEmpty { break }
       running += taken
     }
-    let claim = try await WaitingClaim(in: store, limit: limit, at: moment)
+    let claim = try await ClaimInWaiting(in: store, limit: limit, at: moment)
     let what = try await move(&random)
     claim.takeBack()
     let taken = try await claim.report.attempts
@@ -229,7 +229,7 @@ private struct WaitingWorld {
 }
 
 /// A claim that has looked, found nothing, and waits.
-struct WaitingClaim {
+struct ClaimInWaiting {
   private let task: Task<ClaimReport, any Error>
 
   init(in store: any JobStore, limit: Int = 9, at moment: Moment = .start) async throws {

@@ -38,8 +38,9 @@ void clinux_fill_standard_descriptors(void);
 /// file).
 void clinux_forget_code(void);
 
-/// Whether the kernel lets the calling thread take a processor from who wakes it: SCHED_BATCH or SCHED_OTHER, sched(7).
-void clinux_set_patient(bool is_patient);
+/// Whether the calling thread leaves the processor to who wakes it: SCHED_BATCH or SCHED_OTHER, sched(7). False where it was
+/// neither, or the kernel refuses: then nothing has changed.
+bool clinux_set_patient(bool is_patient);
 
 /// Names the calling thread, for `ps -L`: at most 15 bytes. prctl(2) is variadic, which Swift cannot call.
 static inline int clinux_name_thread(const char *name) { return prctl(PR_SET_NAME, name, 0, 0, 0); }
