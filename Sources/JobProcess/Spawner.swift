@@ -21,13 +21,7 @@ final class Spawner: Sendable {
   /// The leaders that are not reaped. A pid is in it, or announced (`jobq_is_spawning`), from before it can end.
   let leaders = Mutex(Set<pid_t>())
 
-  /// Whether the last commit whose fate was waited for was safe soon.
-  private let isDiskQuick = Atomic(true)
-  /// Whether one of the threads looks for the fate of one.
-  private let isLooking = Atomic(false)
-  private static let longestLook = Duration.microseconds(1500)
-  /// On a single processor whoever looks on keeps those from running for whom it waits.
-  private static let hasCompany = sysconf(Int32(_SC_NPROCESSORS_ONLN)) > 1
+  private let pace = FatePace()
 
   private static let outOfMemorySampleAge: UInt64 = 250_000_000
 
@@ -62,7 +56,7 @@ final class Spawner: Sendable {
       let result = Result { () throws(SpawnFailure) in try prepare(launch) }
       // Where that did not succeed it is not told before the claim is safe either.
       guard let fate = launch.fate else { return start(launch, cancellation, result, hand, failed) }
-      lookOn(for: fate)
+      pace.lookOn(for: fate)
       if fate.isSafe == true { return start(launch, cancellation, result, hand, failed) }
       fate.whenDecided { [self] isSafe in
         threads.submit { [self] in
@@ -71,22 +65,6 @@ final class Spawner: Sendable {
           failed(launch, nil)
         }
       }
-    }
-  }
-
-  /// To be woken, on a processor that has been halted meanwhile, takes longer than to look a few times whether the disk has
-  /// answered: where it last did so soon, one of the threads looks on for a moment, and lets everyone else run who can. See
-  /// decision 0021 for what was measured.
-  private func lookOn(for fate: CommitFate) {
-    guard Self.hasCompany else { return }
-    let began = ContinuousClock.now
-    if isDiskQuick.load(ordering: .relaxed), !isLooking.exchange(true, ordering: .acquiring) {
-      while fate.isSafe == nil, .now - began < Self.longestLook { sched_yield() }
-      isLooking.store(false, ordering: .releasing)
-    }
-    guard fate.isSafe == nil else { return }
-    fate.whenDecided { [self] _ in
-      isDiskQuick.store(.now - began < Self.longestLook, ordering: .relaxed)
     }
   }
 

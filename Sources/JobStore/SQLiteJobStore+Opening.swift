@@ -110,7 +110,13 @@ extension SQLiteJobStore {
       connection.takeOverCheckpoints()
       // A torn rest would lie behind what is written from now on, and look like damage after a death in this boot. And of
       // what a daemon left that could not sync it nobody knows whether it is on the disk: copied, and synced, it is.
-      try connection.checkpoint(finding.isLogTorn ? .truncate : .passive)
+      do throws(SQLiteError) {
+        try connection.checkpoint(finding.isLogTorn ? .truncate : .passive)
+      } catch  where error.isFull && !finding.isLogTorn {
+        // The log has room of its own, and the database none. What the log holds is read from it, and is synced with it
+        // below, written again so that the sync means all of it.
+        try WriteAheadLog.rewrite(directory.database + "-wal")
+      }
       try Schema.migrate(connection)
       let statements = Statements(connection)
       let run = try beginRun(connection, bootID: bootID)

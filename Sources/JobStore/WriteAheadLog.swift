@@ -1,4 +1,5 @@
 import Glibc
+import SQLite
 
 /// A write-ahead log as bytes: what of it is whole (https://www.sqlite.org/fileformat2.html#walformat).
 ///
@@ -41,6 +42,24 @@ struct WriteAheadLog: Sendable, Hashable {
     guard failure == 0 else { throw .system("read", path, failure) }
     guard let found else { return nil }
     self = found
+  }
+
+  /// Writes the whole file again as it is, for the next sync: after one that failed the kernel takes for written what it
+  /// could not write (https://lwn.net/Articles/752063/). Takes no room. Blocks.
+  static func rewrite(_ path: String) throws(SQLiteError) {
+    let descriptor = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW)
+    guard descriptor >= 0 else { throw .system("open \(path)", errno) }
+    defer { close(descriptor) }
+    var bytes = [UInt8](repeating: 0, count: 1 << 16)
+    var offset: off_t = 0
+    while true {
+      let count = pread(descriptor, &bytes, bytes.count, offset)
+      guard count != 0 else { return }
+      guard count > 0, pwrite(descriptor, bytes, count, offset) == count else {
+        throw .system("write \(path) again", errno)
+      }
+      offset += off_t(count)
+    }
   }
 
   private init(_ state: State, frames: Int = 0) { (self.state, self.frames) = (state, frames) }

@@ -5,11 +5,6 @@ import SQLite
 /// The one connection that writes, on its own thread. All requests that wait share a transaction, and so a sync of the disk:
 /// the group commit. While one is synced, the next one's statements are done: see `LogTurn`, `SyncThread` and decision 0018.
 final class Writer {
-  /// Above this weight a request is kept from holding up those that came with it.
-  private static let heavy = 2_000
-  /// Above this weight those that are synced are kept from holding up those that need not be.
-  private static let light = 200
-
   let path: String
   let connection: Connection
   private let statements: Statements
@@ -17,15 +12,8 @@ final class Writer {
   let signals: StoreSignals
   private let files: StoreFiles
   private let logFile: LogFile
-  /// What is to be a transaction.
-  private struct Part {
-    var requests: [WriteRequest]
-    /// Each in a savepoint: one of them fails after it has changed something.
-    var isGuarded = false
-  }
-
-  /// What is still to be done, in order.
-  private var parts: [Part] = []
+  /// What is still to be done.
+  private var plan = WritePlan()
   /// Claims that found nothing to take: they are part of no transaction until one queues something.
   private var idleClaims: [WriteRequest] = []
   /// A write or a sync failed, and what the kernel keeps of the WAL may not be what is on the disk: nothing is
@@ -51,28 +39,10 @@ final class Writer {
 
   /// Takes a group of requests, for `commitNext` to commit: in order, but those that need no sync go first, so that
   /// their answers rest upon nothing that is not on the disk.
-  func accept(_ requests: [WriteRequest]) { plan(owesTelling ? requests + [Self.tellMore] : requests) }
-
-  private func plan(_ group: [WriteRequest]) {
-    // Most often.
-    if group.count == 1 { return parts.append(Part(requests: group)) }
-    let free = group.filter { !$0.isSynced }
-    let synced = group.filter { $0.isSynced && $0.weight <= Self.heavy }
-    if synced.reduce(0, { $0 + $1.weight }) <= Self.light {
-      add(free + synced)
-    } else {
-      add(free)
-      add(synced)
-    }
-    for request in group where request.isSynced && request.weight > Self.heavy { add([request]) }
-  }
-
-  private func add(_ requests: [WriteRequest]) {
-    if !requests.isEmpty { parts.append(Part(requests: requests)) }
-  }
+  func accept(_ requests: [WriteRequest]) { plan.add(owesTelling ? requests + [Self.tellMore] : requests) }
 
   /// Whether what was accepted has not all been committed yet.
-  var hasMore: Bool { !parts.isEmpty }
+  var hasMore: Bool { !plan.isEmpty }
 
   /// Commits the next of what was accepted.
   /// - Parameter meanwhile: gives what more has come while the transaction before is on its way to the disk; sleeps until
@@ -81,8 +51,8 @@ final class Writer {
   func commitNext(meanwhile: () -> [WriteRequest]? = { nil }) -> Unsettled? {
     checkpointIfDue()
     let obstacle = obstacle()
-    guard !parts.isEmpty else { return nil }
-    let part = parts.removeFirst()
+    guard !plan.isEmpty else { return nil }
+    let part = plan.next()
     if let obstacle {
       Self.fail(part.requests, obstacle)
       return nil
@@ -153,7 +123,7 @@ final class Writer {
   }
 
   /// Where the log is somebody's it goes on for as long as that lasts, with what comes meanwhile too.
-  private func transact(_ part: Part, _ meanwhile: () -> [WriteRequest]?) -> Unsettled? {
+  private func transact(_ part: WritePlan.Part, _ meanwhile: () -> [WriteRequest]?) -> Unsettled? {
     let began = ContinuousClock.now
     var requests: [WriteRequest] = []
     var undone = part.requests[...]
@@ -170,7 +140,7 @@ final class Writer {
         if !hasLog { hasLog = signals.log.tryTake() }
         if !hasLog {
           if let more = meanwhile() {
-            undone = takeLight(more, besides: requests)[...]
+            undone = plan.takeLight(more, besides: requests)[...]
           } else {
             signals.log.take()
             hasLog = true
@@ -185,7 +155,7 @@ final class Writer {
         // What this builds upon may not be there. Once that is known it is done again.
         try statements[.rollback].run()
         table.rollBack()
-        parts.insert(Part(requests: requests, isGuarded: part.isGuarded), at: 0)
+        plan.putBack([WritePlan.Part(requests: requests, isGuarded: part.isGuarded)])
         signals.log.give()
         return nil
       }
@@ -208,12 +178,12 @@ final class Writer {
       // Those that it has not come to are of the same transaction.
       let all = requests + undone
       if error is MustGuard {
-        parts.insert(Part(requests: all, isGuarded: true), at: 0)
+        plan.putBack([WritePlan.Part(requests: all, isGuarded: true)])
         return nil
       }
       // The counts, which are of all of them, break a rule. Each is done again alone, so that it fails by itself.
       if all.count > 1, (error as? SQLiteError)?.isBrokenRule == true {
-        parts.insert(contentsOf: all.map { Part(requests: [$0]) }, at: 0)
+        plan.putBack(all.map { WritePlan.Part(requests: [$0]) })
         return nil
       }
       isFailing = true
@@ -230,23 +200,6 @@ final class Writer {
     requests += idleClaims
     (idleClaims, work.idleClaims) = ([], [])
     for claim in claims { try perform(claim, claim.lookAgain, isFirst: true, isGuarded: isGuarded, &work) }
-  }
-
-  /// Those that a transaction can take besides what it has; the others are for later ones.
-  private func takeLight(_ more: [WriteRequest], besides requests: [WriteRequest]) -> [WriteRequest] {
-    var weight = requests.reduce(0) { $0 + min($1.weight, Self.heavy) }
-    var light: [WriteRequest] = []
-    var rest: [WriteRequest] = []
-    for request in more {
-      if request.weight <= Self.heavy - weight {
-        weight += request.weight
-        light.append(request)
-      } else {
-        rest.append(request)
-      }
-    }
-    if !rest.isEmpty { plan(rest) }
-    return light
   }
 
   private func tellEarly(isSynced: Bool) {

@@ -23,6 +23,13 @@ import CSQLite
     SQLiteError(code: SQLITE_CORRUPT, message: what, doing: doing)
   }
 
+  /// A system call of ours on one of SQLite's files failed.
+  package static func system(_ doing: String, _ errno: Int32) -> SQLiteError {
+    SQLiteError(
+      code: SQLITE_IOERR, systemErrno: errno, message: unsafe String(cString: sqlite3_errstr(SQLITE_IOERR)),
+      doing: doing)
+  }
+
   package var primaryCode: Int32 { code & 0xFF }
 
   package var isFull: Bool { primaryCode == SQLITE_FULL }

@@ -74,6 +74,34 @@ struct FullDiskTests {
     }
   }
 
+  @Test(
+    "on a full disk it goes on in the room that its log has, and starts again, after kill -9 and after a stop",
+    .timeLimit(.minutes(10)))
+  func logRoom() async throws {
+    try await withSmallDisk(size: "320m") { daemon in
+      let ballast = daemon.state + "/ballast"
+      fill(ballast)
+      var acknowledged: [String] = []
+      for number in 0..<40 {
+        let done = try await daemon.jobq(
+          "enqueue", "--hold", "-l", "n=\(number)", "true", String(repeating: "x", count: 8000))
+        #expect(done.status == 0, "\(done)")
+        acknowledged.append(done.line)
+        fill(ballast)
+      }
+      try await daemon.crash()
+      for id in acknowledged { #expect(try await daemon.job(id)["state"] as? String == "held") }
+      #expect(await daemon.stop().status == 0)
+      try await daemon.restart()
+      for id in acknowledged { #expect(try await daemon.job(id)["state"] as? String == "held") }
+      #expect(try await daemon.jobq("enqueue", "--wait", "true").status == 0)
+      unlink(ballast)
+      #expect(await daemon.stop().status == 0)
+      try await daemon.restart()
+      for id in acknowledged { #expect(try await daemon.job(id)["state"] as? String == "held") }
+    }
+  }
+
   @Test("a backup for which there is no room is refused, and jobs go on")
   func backup() async throws {
     try await withSmallDisk(size: "16m") { daemon in

@@ -67,11 +67,11 @@ struct ReadOnlyDiskTests {
   // MARK: Tools
 
   /// A daemon whose state directory is an ext4 on a loop device.
-  private func withDisk(_ body: (TestDaemon, LoopDisk) async throws -> Void) async throws {
+  private func withDisk(_ body: (TestDaemon, inout LoopDisk) async throws -> Void) async throws {
     try await TestDaemon.run(config: "shutdown_grace: 1s") { daemon in
       let first = await daemon.stop()
       #expect(first.status == 0, "\(first)")
-      let disk: LoopDisk
+      var disk: LoopDisk
       do {
         disk = try await LoopDisk(image: daemon.directory + "/disk", at: daemon.state)
       } catch {
@@ -80,7 +80,7 @@ struct ReadOnlyDiskTests {
       }
       do {
         try await daemon.restart()
-        try await body(daemon, disk)
+        try await body(daemon, &disk)
       } catch {
         await disk.leave(daemon)
         throw error
@@ -92,7 +92,7 @@ struct ReadOnlyDiskTests {
 
 /// An ext4 on a loop device, which can be made to fail as a disk does.
 private struct LoopDisk {
-  private let image: String
+  private var image: String
   private let directory: String
 
   /// - Throws: why there can be none here.
@@ -123,9 +123,13 @@ private struct LoopDisk {
     try "an error that a test made\n".write(toFile: trigger(), atomically: false, encoding: .utf8)
   }
 
-  /// Unmounts it, has it checked, and mounts it again.
-  func repair() async throws {
+  /// Unmounts it, has it checked, and mounts it again: a copy, since the mount namespaces of other tests' daemons may still
+  /// have the old one, and with that the kernel its error.
+  mutating func repair() async throws {
     try await Self.run("/usr/bin/umount", directory)
+    let copy = image + "-repaired"
+    try await Self.run("/bin/cp", "--sparse=always", image, copy)
+    image = copy
     try await Self.run("/usr/sbin/e2fsck", "-f", "-y", image, allowed: [0, 1])
     try await mount()
   }
