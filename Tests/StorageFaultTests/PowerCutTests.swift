@@ -38,7 +38,7 @@ extension StorageTests {
         let store = try await SQLiteJobStore.open(directory: directory)
         var image = try DiskImage(of: directory, logSyncs: logSyncs)
         shim_record(1)
-        await Workload(store: store, ledger: ledger).run(callers: 6, rounds: max(12, count / 30))
+        await Workload(store: store, ledger: ledger).run(callers: 6, rounds: max(24, count / 20))
         await store.close()
         shim_record(0)
         shim_watch(nil)
