@@ -8,8 +8,10 @@ import CSQLite
 /// connection's may sync (a checkpoint, and the commit that begins the log anew), are never done at the same time. And the
 /// connection must outlive it.
 @safe
-// Unchecked, and safe on these terms: `xSync` of SQLite's unix VFS touches the file's descriptor, which stays the same, and
-// what it notes of failures, which only the same callers read, one at a time.
+// Unchecked, and safe on these terms: `xSync` of CSQLiteLog reads one pointer that never changes, and leaves what waits to be
+// written to the connection's thread; that of SQLite's unix VFS, which it calls, touches the file's descriptor, which stays
+// the same, and what it notes of failures, which only the same callers read, one at a time. `lengthen` is for the
+// connection's own thread, before another has this.
 package struct LogFile: @unchecked Sendable {
   private let file: UnsafeMutablePointer<sqlite3_file>
   private let path: String
