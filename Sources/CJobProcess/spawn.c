@@ -3,7 +3,8 @@
 // The child shares the parent's memory until it calls exec (CLONE_VM), while the calling thread waits (CLONE_VFORK): no
 // page table is copied, and what fails in the child is told through plain memory. In return it runs on a stack of its
 // own, calls only async-signal-safe functions (signal-safety(7)), and blocks every signal until all handlers are gone,
-// so that no handler of the parent ever runs on the parent's memory in a child.
+// so that no handler of the parent ever runs on the parent's memory in a child. (SIGCHLD is left out where the parent has it
+// unblocked: there it has no handler.)
 
 #define _GNU_SOURCE
 #include "CJobProcess.h"
@@ -17,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef CLONE_INTO_CGROUP
@@ -69,6 +71,10 @@ bool jobq_is_spawning(pid_t pid) {
   return false;
 }
 
+void jobq_gate_open(uint32_t *gate) { __atomic_store_n(gate, 1, __ATOMIC_RELEASE); }
+
+bool jobq_gate_is_open(const uint32_t *gate) { return __atomic_load_n(gate, __ATOMIC_ACQUIRE) != 0; }
+
 // MARK: The child
 
 /// The kernel's own struct, not glibc's: rt_sigaction(2) with SIG_DFL needs nothing else of it.
@@ -78,6 +84,12 @@ struct kernel_sigaction {
   void (*restorer)(void);
   uint64_t mask;
 };
+
+static uint64_t now_ns(clockid_t clock) {
+  struct timespec now = {0};
+  clock_gettime(clock, &now);
+  return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
 
 static _Noreturn void fail(struct jobq_spawn *request, enum jobq_step step) {
   request->failed_errno = errno;
@@ -98,6 +110,16 @@ static void close_others(void) {
   const rlim_t most = 1 << 20;
   const rlim_t end = getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < most ? limit.rlim_max : most;
   for (rlim_t i = 3; i < end; i++) close((int)i);
+}
+
+/// Looks on, and lets everyone else run who can: to be woken takes longer.
+static bool is_opened(const uint32_t *gate, uint64_t patience) {
+  const uint64_t began = now_ns(CLOCK_MONOTONIC);
+  while (!jobq_gate_is_open(gate)) {
+    if (now_ns(CLOCK_MONOTONIC) - began >= patience) return false;
+    sched_yield();
+  }
+  return true;
 }
 
 /// Tries the candidates by the rules of execvp(3): a file that may not be run is passed over, but remembered. A
@@ -127,6 +149,7 @@ struct child {
 static int run_child(void *argument) {
   const struct child child = *(struct child *)argument;
   struct jobq_spawn *request = child.request;
+  request->started_by_ns = now_ns(CLOCK_BOOTTIME);
 
   // exec keeps what is ignored, and SIG_IGN of the daemon (SIGPIPE) is not the job's. KILL and STOP answer EINVAL.
   const struct kernel_sigaction standard = {.handler = SIG_DFL};
@@ -148,6 +171,11 @@ static int run_child(void *argument) {
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) fail(request, jobq_step_open_files);
     limit.rlim_cur = request->open_files < limit.rlim_max ? request->open_files : limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0) fail(request, jobq_step_open_files);
+  }
+
+  if (request->gate) {
+    if (!is_opened(request->gate, request->gate_patience_ns)) fail(request, jobq_step_gate);
+    syscall(SYS_getrusage, RUSAGE_SELF, &request->waited);
   }
 
   const uint64_t none = 0;
@@ -202,6 +230,7 @@ static long clone3_call(struct clone_args *arguments, int (*function)(void *), v
 static long make_child(int spawner, struct jobq_spawn *request, bool clone3) {
   struct child child = {.request = request, .joins_cgroup = !clone3 && request->cgroup >= 0};
   char *stack = spawners[spawner].stack;
+  request->started_after_ns = now_ns(CLOCK_BOOTTIME);
   if (clone3) {
     struct clone_args arguments = {
       .flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | CLONE_PARENT_SETTID,
@@ -231,10 +260,11 @@ static long make_child(int spawner, struct jobq_spawn *request, bool clone3) {
 }
 
 int jobq_spawn(int spawner, struct jobq_spawn *request) {
-  const uint64_t all = ~(uint64_t)0;
+  // SIGCHLD is left as the caller has it: see `Spawner`.
+  const uint64_t all = ~((uint64_t)1 << (SIGCHLD - 1));
   uint64_t before;
   // Not glibc's function: that leaves its own two signals out.
-  syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
+  syscall(SYS_rt_sigprocmask, SIG_BLOCK, &all, &before, sizeof all);
   request->pidfd = -1;
   request->failed_step = jobq_step_none;
   request->failed_errno = 0;
@@ -253,6 +283,9 @@ int jobq_spawn(int spawner, struct jobq_spawn *request) {
     return -1;
   }
   request->pid = (pid_t)pid;
+  // It ran its program only where it saw the gate open. Else it was killed before.
+  if (request->failed_step == jobq_step_none && request->gate && !jobq_gate_is_open(request->gate))
+    request->failed_step = jobq_step_gate;
   if (request->failed_step == jobq_step_none) return 0;
   while (waitpid(request->pid, NULL, __WALL) < 0 && errno == EINTR) {}
   if (request->pidfd >= 0) close(request->pidfd);

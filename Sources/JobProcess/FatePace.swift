@@ -1,10 +1,11 @@
+import CJobProcess
 import Glibc
 import JobModel
 import Synchronization
 
-/// Whether a thread that has prepared an attempt sleeps until its commit is safe. To be woken, on a processor that has been
-/// halted meanwhile, takes longer than to look a few times whether the disk has answered: where it last did so soon, one
-/// thread looks on for a moment, and lets everyone else run who can. See decision 0021 for what was measured.
+/// Whether a process that is all but its program waits for the disk as well. To be woken, on a processor that has been halted
+/// meanwhile, takes longer than to look a few times whether the disk has answered: where it last did so soon, one child
+/// looks on for a moment, and lets everyone else run who can. See decisions 0021 and 0024 for what was measured.
 final class FatePace: Sendable {
   static let longest = Duration.microseconds(1500)
 
@@ -16,18 +17,37 @@ final class FatePace: Sendable {
 
   init(processors: Int = sysconf(Int32(_SC_NPROCESSORS_ONLN))) { hasCompany = processors > 1 }
 
-  /// Whether it would look on now, were it asked.
+  /// Whether it would have someone look on now, were it asked.
   var looksOn: Bool { hasCompany && isQuick.load(ordering: .relaxed) }
 
-  /// Returns once the fate is decided, or is not to be looked for any longer.
-  func lookOn(for fate: CommitFate) {
-    guard hasCompany else { return }
+  /// Calls `body` with a gate for the one to look at who looks on for this fate; nil where nobody is to.
+  func lookOn<Value>(for fate: CommitFate, _ body: (FateGate) -> Value) -> Value? {
+    guard hasCompany, fate.isSafe == nil else { return nil }
     let began = ContinuousClock.now
-    if looksOn, !isLooking.exchange(true, ordering: .acquiring) {
-      while fate.isSafe == nil, .now - began < Self.longest { sched_yield() }
-      isLooking.store(false, ordering: .releasing)
+    defer {
+      if fate.isSafe == nil {
+        fate.whenDecided { [self] _ in isQuick.store(.now - began < Self.longest, ordering: .relaxed) }
+      }
     }
-    guard fate.isSafe == nil else { return }
-    fate.whenDecided { [self] _ in isQuick.store(.now - began < Self.longest, ordering: .relaxed) }
+    guard looksOn, !isLooking.exchange(true, ordering: .acquiring) else { return nil }
+    defer { isLooking.store(false, ordering: .releasing) }
+    return body(FateGate(fate))
   }
+}
+
+/// Opens when a commit is safe, and stays shut where nobody knows: in plain memory, where a child can look that shares it.
+@safe final class FateGate: Sendable {
+  /// Never another one, and freed with this object. What is in it is read and written by atomic operations alone.
+  nonisolated(unsafe) let word: UnsafeMutablePointer<UInt32>
+
+  init(_ fate: CommitFate) {
+    unsafe word = .allocate(capacity: 1)
+    unsafe word.initialize(to: 0)
+    // Holds it for as long as the fate may still be decided.
+    fate.whenDecided { [self] in if $0 { unsafe jobq_gate_open(word) } }
+  }
+
+  var isOpen: Bool { unsafe jobq_gate_is_open(word) }
+
+  deinit { unsafe word.deallocate() }
 }

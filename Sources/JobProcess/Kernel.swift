@@ -25,8 +25,8 @@ enum Kernel {
 
 /// What a process used, with those of its children that it waited for: getrusage(2).
 struct ResourceUsage: Sendable {
-  let userSeconds: Double
-  let systemSeconds: Double
+  private(set) var userSeconds: Double
+  private(set) var systemSeconds: Double
   /// Nil where it cannot be told from this process's own (`OwnPeak`).
   var maxRSSBytes: Int64?
 
@@ -34,6 +34,14 @@ struct ResourceUsage: Sendable {
     userSeconds = Self.seconds(usage.ru_utime)
     systemSeconds = Self.seconds(usage.ru_stime)
     maxRSSBytes = Int64(usage.ru_maxrss) * 1024
+  }
+
+  /// Without the time that it had used when its program began.
+  func since(_ start: ResourceUsage) -> ResourceUsage {
+    var usage = self
+    usage.userSeconds = max(0, userSeconds - start.userSeconds)
+    usage.systemSeconds = max(0, systemSeconds - start.systemSeconds)
+    return usage
   }
 
   private static func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1_000_000 }

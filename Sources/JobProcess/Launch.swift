@@ -46,6 +46,8 @@ struct SpawnedAttempt: Sendable {
   let descriptor: Descriptor
   let mark: ProcessMark
   let cgroup: Cgroup?
+  /// What the process had used before its program began.
+  let waited: ResourceUsage
   /// The reading ends of its output. Who takes them over takes them out: epoll tells of the end of a pipe until its
   /// last owner lets go.
   var outputs: [(stream: LogStream, pipe: Descriptor)]

@@ -51,12 +51,12 @@ package final class ProcessRunner: Sendable {
       let outOfMemory = OutOfMemoryCounter(cgroup: cgroups?.path)
       reactor = try Reactor()
       treeThreads = try WorkThreads(2, name: "jobq-tree")
+      // As the first process of a container it gets them in any case.
+      let adoptsOrphans = options.reapsOrphans && (cgroups == nil || getpid() == 1)
       spawner = try Spawner(
         threads: options.spawningThreads, store: options.storeIdentity, cgroups: cgroups, outOfMemory: outOfMemory,
         bootID: bootID, null: System.open("/dev/null", O_RDONLY).aboveStandard(),
-        inherited: options.inherited ?? .current())
-      // As the first process of a container it gets them in any case.
-      let adoptsOrphans = options.reapsOrphans && (cgroups == nil || getpid() == 1)
+        inherited: options.inherited ?? .current(), isToldOfDeaths: adoptsOrphans)
       let childDeaths = try System.eventCounter(Int(EFD_NONBLOCK))
       if adoptsOrphans {
         _ = try System.check("prctl") { jobq_adopt_orphans(childDeaths.raw) }

@@ -183,7 +183,8 @@ final class ReactorLoop {
   }
 
   private func leaderEnded(_ attempt: RunningAttempt) {
-    guard attempt.usage == nil, case (var end, var usage)? = Kernel.end(of: attempt.spawned.descriptor) else { return }
+    guard attempt.usage == nil, case (var end, let whole)? = Kernel.end(of: attempt.spawned.descriptor) else { return }
+    var usage = whole.since(attempt.spawned.waited)
     usage.maxRSSBytes = usage.maxRSSBytes.flatMap { ownPeak.withoutOwn($0) }
     attempt.usage = usage
     if end.way == .killed(signal: Int(SIGKILL)), !attempt.machine.hasKilled {

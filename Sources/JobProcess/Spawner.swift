@@ -27,9 +27,11 @@ final class Spawner: Sendable {
 
   init(
     threads count: Int, store: String, cgroups: CgroupParent?, outOfMemory: OutOfMemoryCounter, bootID: String,
-    null: Descriptor, inherited: HostSettings
+    null: Descriptor, inherited: HostSettings, isToldOfDeaths: Bool
   ) throws(Failure) {
-    threads = try WorkThreads(count, name: "jobq-spawn")
+    // The kernel tells of a child's end (SIGCHLD) the thread that made it; where that has the signal blocked it wakes
+    // another, and where nobody deals with it that is for nothing.
+    threads = try WorkThreads(count, name: "jobq-spawn", unblocked: isToldOfDeaths ? nil : SIGCHLD)
     self.store = store
     self.cgroups = cgroups
     self.outOfMemory = outOfMemory
@@ -53,15 +55,24 @@ final class Spawner: Sendable {
   ) {
     threads.submit { [self] in
       guard !cancellation.isRequested else { return failed(launch, AttemptEnding(.cancelled)) }
-      let result = Result { () throws(SpawnFailure) in try prepare(launch) }
-      // Where that did not succeed it is not told before the claim is safe either.
-      guard let fate = launch.fate else { return start(launch, cancellation, result, hand, failed) }
-      pace.lookOn(for: fate)
-      if fate.isSafe == true { return start(launch, cancellation, result, hand, failed) }
-      fate.whenDecided { [self] isSafe in
+      var prepared = Result { () throws(SpawnFailure) in try prepare(launch) }
+      guard let fate = launch.fate else { return start(launch, cancellation, prepared, hand, failed) }
+      if case .success(let preparation) = prepared {
+        let begun = pace.lookOn(for: fate) { gate in
+          Result { () throws(SpawnFailure) in try start(launch, cancellation, preparation, behind: gate, hand) }
+        }
+        switch begun {
+        case .success(true): return
+        case .success(false), nil: break
+        case .failure(let failure): prepared = .failure(failure)
+        }
+      }
+      if fate.isSafe == true { return start(launch, cancellation, prepared, hand, failed) }
+      // Where something did not succeed it is not told before the claim is safe either.
+      fate.whenDecided { [self, prepared] isSafe in
         threads.submit { [self] in
-          if isSafe { return start(launch, cancellation, result, hand, failed) }
-          discard(result)
+          if isSafe { return start(launch, cancellation, prepared, hand, failed) }
+          discard(prepared)
           failed(launch, nil)
         }
       }
@@ -77,7 +88,7 @@ final class Spawner: Sendable {
       return failed(launch, AttemptEnding(.cancelled))
     }
     do throws(SpawnFailure) {
-      try start(launch, cancellation, prepared.get(), hand)
+      _ = try start(launch, cancellation, prepared.get(), behind: nil, hand)
     } catch {
       var ending = AttemptEnding(
         .spawnFailed, exitCode: error.isNotFound ? 127 : 126, error: error.error.message, errno: error.error.errno)
@@ -126,35 +137,39 @@ final class Spawner: Sendable {
     }
   }
 
+  /// - Parameter gate: what must have opened before the program runs.
+  /// - Returns: false where it did not open soon, and nothing has begun.
   private func start(
-    _ launch: Launch, _ cancellation: Cancellation, _ prepared: Preparation, _ hand: (SpawnedAttempt) -> Void
-  ) throws(SpawnFailure) {
+    _ launch: Launch, _ cancellation: Cancellation, _ prepared: Preparation, behind gate: FateGate?,
+    _ hand: (SpawnedAttempt) -> Void
+  ) throws(SpawnFailure) -> Bool {
     let (mark, cgroup) = (prepared.mark, prepared.cgroup)
     let spawner = free.withLock { $0.removeLast() }
     defer { free.withLock { $0.append(spawner) } }
     let count = outOfMemory.count(noOlderThan: Self.outOfMemorySampleAge)
     do throws(SpawnFailure) {
       CrashPoint.spawning.pass()
-      let child = try spawn(launch.plan, mark, prepared.ends, cgroup?.directory, spawner)
-      let leader =
-        (try? ProcessTable.entry(child.pid))
-        ?? ProcessEntry(
-          pid: child.pid, parent: getpid(), group: child.pid, session: child.pid, startTime: 0, isZombie: false)
+      guard let child = try spawn(launch.plan, mark, prepared.ends, cgroup?.directory, behind: gate, spawner) else {
+        return false
+      }
       CrashPoint.spawned.pass()
-      launch.started(StartedProcess(pid: child.pid, startTime: leader.startTime, bootID: bootID))
+      launch.started(StartedProcess(pid: child.leader.pid, startTime: child.leader.startTime, bootID: bootID))
       hand(
         SpawnedAttempt(
-          launch: launch, cancellation: cancellation, leader: leader, descriptor: child.descriptor, mark: mark,
-          cgroup: cgroup?.cgroup, outputs: prepared.outputs, outOfMemoryCount: count))
+          launch: launch, cancellation: cancellation, leader: child.leader, descriptor: child.descriptor, mark: mark,
+          cgroup: cgroup?.cgroup, waited: child.waited, outputs: prepared.outputs, outOfMemoryCount: count))
+      return true
     } catch {
       _ = cgroup?.cgroup.remove()
       throw error
     }
   }
 
+  /// Nil where the gate did not open soon.
   private func spawn(
-    _ plan: AttemptPlan, _ mark: ProcessMark, _ ends: [Descriptor], _ cgroup: Descriptor?, _ spawner: Int32
-  ) throws(SpawnFailure) -> (pid: pid_t, descriptor: Descriptor) {
+    _ plan: AttemptPlan, _ mark: ProcessMark, _ ends: [Descriptor], _ cgroup: Descriptor?, behind gate: FateGate?,
+    _ spawner: Int32
+  ) throws(SpawnFailure) -> (leader: ProcessEntry, descriptor: Descriptor, waited: ResourceUsage)? {
     var environment = plan.env
     environment[ProcessMark.variable] = mark.value
     guard let program = plan.command.first, let directory = CStrings([plan.cwd]),
@@ -175,9 +190,11 @@ final class Spawner: Sendable {
     unsafe request.try_clone3 = cgroups?.bearsChildren ?? true
     unsafe request.oom_score_adj = outOfMemoryScore == nil ? nil : UnsafePointer(score.pointers[0])
     unsafe request.open_files = rlim_t(openFiles ?? UInt64.max)
+    unsafe request.gate = unsafe gate.map { unsafe UnsafePointer($0.word) }
+    unsafe request.gate_patience_ns = UInt64(FatePace.longest / .nanoseconds(1))
     let result = unsafe jobq_spawn(spawner, &request)
     // What the request points to, and the descriptors, must last until here.
-    withExtendedLifetime((ends, cgroup)) {}
+    withExtendedLifetime((ends, cgroup, gate)) {}
     extendLifetime(programs)
     extendLifetime(arguments)
     extendLifetime(variables)
@@ -192,7 +209,8 @@ final class Spawner: Sendable {
       case jobq_step_directory where plan.isCwdHome:
         var plan = plan
         (plan.cwd, plan.isCwdHome) = ("/", false)
-        return try spawn(plan, mark, ends, cgroup, spawner)
+        return try spawn(plan, mark, ends, cgroup, behind: gate, spawner)
+      case jobq_step_gate: return nil
       case jobq_step_directory:
         throw SpawnFailure(error: ProcessError("cannot enter \"\(plan.cwd)\"", errno: errno, call: "chdir"))
       case let step:
@@ -202,7 +220,12 @@ final class Spawner: Sendable {
     let pid = unsafe request.pid
     leaders.withLock { _ = $0.insert(pid) }
     jobq_spawner_settle(spawner)
-    return (pid, unsafe Descriptor(request.pidfd))
+    let startTime =
+      ProcessTable.startTime(after: unsafe request.started_after_ns, by: unsafe request.started_by_ns)
+      ?? (try? ProcessTable.entry(pid))?.startTime ?? 0
+    let leader = ProcessEntry(
+      pid: pid, parent: getpid(), group: pid, session: pid, startTime: startTime, isZombie: false)
+    return (leader, unsafe Descriptor(request.pidfd), unsafe ResourceUsage(request.waited))
   }
 
   private static func call(at step: jobq_step) -> String {

@@ -27,11 +27,12 @@ final class WorkThreads: Sendable {
 
   private let threads: Int
 
-  init(_ threads: Int, name: String) throws(Failure) {
+  /// - Parameter signal: is not blocked in them.
+  init(_ threads: Int, name: String, unblocked signal: Int32? = nil) throws(Failure) {
     let line = Line()
     self.line = line
     self.threads = threads
-    for _ in 0..<threads { try startThread(name) { line.run() } }
+    for _ in 0..<threads { try startThread(name, unblocked: signal) { line.run() } }
   }
 
   deinit { for _ in 0..<threads { line.count.signal() } }
@@ -59,7 +60,9 @@ final class WorkThreads: Sendable {
 
 /// Starts a detached thread with every signal blocked, so that the process's signals go to the threads that
 /// expect them.
-func startThread(_ name: String, _ body: @escaping @Sendable () -> Void) throws(Failure) {
+/// - Parameter signal: is not blocked.
+func startThread(_ name: String, unblocked signal: Int32? = nil, _ body: @escaping @Sendable () -> Void) throws(Failure)
+{
   final class Box: Sendable {
     let name: String
     let body: @Sendable () -> Void
@@ -76,6 +79,7 @@ func startThread(_ name: String, _ body: @escaping @Sendable () -> Void) throws(
   var all = sigset_t()
   var before = sigset_t()
   unsafe sigfillset(&all)
+  if let signal { unsafe sigdelset(&all, signal) }
   unsafe pthread_sigmask(SIG_SETMASK, &all, &before)
   defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
 

@@ -1,37 +1,66 @@
+import CJobProcess
 import JobModel
+import Synchronization
 import Testing
 
 @testable import JobProcess
 
-@Suite("Whether a thread looks on for the fate of a commit")
+@Suite("Whether a process that is all but its program looks on for the fate of a commit")
 struct FatePaceTests {
-  @Test("it looks no longer than it may, not again after a slow disk, and again after a quick one")
+  /// What looks does so for as long as it may, and then sees that it may not.
+  private func look(_ pace: FatePace, _ fate: CommitFate) -> Bool? {
+    pace.lookOn(for: fate) { gate in
+      let began = ContinuousClock.now
+      while ContinuousClock.now - began < FatePace.longest {}
+      return gate.isOpen
+    }
+  }
+
+  @Test("one looks on, not again after a slow disk, and again after a quick one")
   func slowDisk() {
     let pace = FatePace(processors: 2)
     let slow = CommitFate()
-    let began = ContinuousClock.now
-    pace.lookOn(for: slow)
-    #expect(.now - began >= FatePace.longest)
+    #expect(look(pace, slow) == false)
     slow.decide(true)
     #expect(!pace.looksOn)
+    #expect(look(pace, CommitFate()) == nil)
     // More than once only where this thread itself is kept from running for so long.
     for _ in 0..<1000 where !pace.looksOn {
       let quick = CommitFate()
-      pace.lookOn(for: quick)
+      #expect(look(pace, quick) == nil)
       quick.decide(true)
     }
     #expect(pace.looksOn)
     let decided = CommitFate()
-    decided.decide(false)
-    pace.lookOn(for: decided)
+    decided.decide(true)
+    #expect(look(pace, decided) == nil, "there is nothing to look for")
     #expect(pace.looksOn)
   }
 
-  @Test("on a single processor it never does")
+  @Test("the gate opens when the commit is safe, also after whoever looked has gone, and never else")
+  func gate() {
+    let fates = [CommitFate(), CommitFate()]
+    let gates = fates.map(FateGate.init)
+    fates[0].decide(true)
+    fates[1].decide(false)
+    #expect(gates.map(\.isOpen) == [true, false])
+    let late = CommitFate()
+    #expect(!FateGate(late).isOpen)
+    late.decide(true)
+  }
+
+  @Test("no two look on at once")
   func alone() {
+    let pace = FatePace(processors: 2)
+    let inner = pace.lookOn(for: CommitFate()) { _ in pace.lookOn(for: CommitFate()) { _ in true } }
+    #expect(inner == .some(nil))
+  }
+
+  @Test("on a single processor nobody does")
+  func single() {
     let pace = FatePace(processors: 1)
     let fate = CommitFate()
-    pace.lookOn(for: fate)
+    #expect(look(pace, fate) == nil)
     #expect(fate.isSafe == nil && !pace.looksOn)
   }
 }

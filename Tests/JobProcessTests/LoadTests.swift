@@ -1,3 +1,4 @@
+import CJobProcess
 import Glibc
 import JobModel
 import Testing

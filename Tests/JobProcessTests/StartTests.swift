@@ -279,7 +279,7 @@ import Testing
     let parent = CgroupParent(path: found.path, directory: found.directory, bearsChildren: false)
     let spawner = try Spawner(
       threads: 1, store: store, cgroups: parent, outOfMemory: OutOfMemoryCounter(cgroup: nil), bootID: "b",
-      null: try System.open("/dev/null", O_RDONLY), inherited: .current())
+      null: try System.open("/dev/null", O_RDONLY), inherited: .current(), isToldOfDeaths: false)
     let plan = AttemptPlan(
       id: JobID(1), attempt: 1, command: ["cat", "/proc/self/cgroup"], cwd: "/", env: ["PATH": "/bin"], umask: 0,
       stdin: nil, timeout: nil, killGrace: .zero, splitOutput: false, logMax: 4096)

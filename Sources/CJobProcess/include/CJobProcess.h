@@ -27,8 +27,14 @@ enum jobq_step {
   jobq_step_open_files,
   jobq_step_directory,
   jobq_step_descriptors,
+  jobq_step_gate,
   jobq_step_exec,
 };
+
+/// What a child that is ready to run its program looks at, in memory that it shares until then: whether it may. 0 is shut.
+/// May be called from any thread, while a child looks.
+void jobq_gate_open(uint32_t *gate);
+bool jobq_gate_is_open(const uint32_t *gate);
 
 /// A child to be made. Everything that is pointed to must stay as it is until `jobq_spawn` returns.
 struct jobq_spawn {
@@ -49,10 +55,20 @@ struct jobq_spawn {
   const char *oom_score_adj;
   /// The soft RLIMIT_NOFILE; RLIM_INFINITY to leave it as inherited.
   rlim_t open_files;
+  /// Null, or what must be open before the program runs. Where it is not, `gate_patience_ns` after the child has come
+  /// to it, the child goes away, and `jobq_step_gate` says so: nobody who has died meanwhile is waited for. So it does of a
+  /// child that was killed while it looked.
+  const uint32_t *gate;
+  uint64_t gate_patience_ns;
 
   /// Out: the child, and a descriptor for it (pidfd, close-on-exec).
   pid_t pid;
   int pidfd;
+  /// Out: CLOCK_BOOTTIME just before it was made, and when it first ran.
+  uint64_t started_after_ns;
+  uint64_t started_by_ns;
+  /// Out: what the child had used when it had seen the gate open: none of it is the program's. exec(2) does not reset it.
+  struct rusage waited;
   /// Out: what failed, or `jobq_step_none`, and its errno.
   enum jobq_step failed_step;
   int failed_errno;
