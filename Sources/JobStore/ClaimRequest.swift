@@ -2,7 +2,7 @@ package import JobModel
 
 /// What may be taken, as the scheduling core says.
 package struct ClaimRequest: Sendable, Hashable {
-  /// Attempts in all.
+  /// Attempts in all; of one that waits besides those that get a slot that ends (`FreedSlot`).
   package var limit: Int
   /// What each queue that has limits or a priority may take. One that is not named is bounded by `limit` alone.
   /// Paused queues are the store's to leave out: it knows the flags.
@@ -69,6 +69,8 @@ package struct ClaimedAttempt: Sendable, Hashable {
   /// Where the claim is still on its way to the disk: until that is safe nothing of the attempt may run, though all may
   /// be prepared.
   package var fate: CommitFate?
+  /// Whose slot it has got; nil where it is one of those that were free when the claim was asked.
+  package var slot: FreedSlot?
 
   package init(id: JobID, attempt: Int, spec: JobSpec, startedAt: Timestamp) {
     self.id = id

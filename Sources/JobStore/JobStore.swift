@@ -112,8 +112,9 @@ package protocol JobStore: LeaseStore, ScheduleStore {
   /// others simply run again. A queue whose keys the request counts by another label than `countKeys` said is left
   /// out: the request is older.
   ///
-  /// A request that `waits` and finds nothing is answered by the first commit that queues something it may take: that takes
-  /// it in the same transaction, and answers before that is on the disk, with the `fate` of the commit. What becomes free in another way (a pause that ends, a limit that goes)
+  /// A request that `waits` and finds nothing is answered by the first commit that queues something it may take, or records an
+  /// end that frees a slot (`finish`) while something waits for one: that is taken in the same transaction, and the answer comes before it is on the disk, with the `fate` of the commit.
+  /// Attempts that get such a slot name it, and are above `request.limit`, which may be 0. What becomes free in another way (a pause that ends, a limit that goes)
   /// it does not see: whoever asked is to take it back then, and ask anew. Cancelling the calling task takes it back: from that moment
   /// on it takes nothing, and it is answered, with nothing or with what it had taken before.
   /// - Parameter now: when an attempt begins; called on a thread of the store's, at the taking.
@@ -128,8 +129,11 @@ package protocol JobStore: LeaseStore, ScheduleStore {
   /// backoff, or is queued again; what depends on it is released or cancelled in the same commit, or, where that
   /// are many, in those that follow, without being asked and over restarts: until then they wait. An ending of
   /// an attempt that is not the job's running one is refused with `.staleAttempt`.
-  func finish(_ id: JobID, attempt: Int, _ ending: AttemptEnding, random: Double, at moment: Moment)
-    async throws(StoreError) -> JobState
+  /// - Parameter slot: may be given, in the same commit, to what the claim that waits takes then; nil where nobody's is free
+  ///   by this end.
+  func finish(
+    _ id: JobID, attempt: Int, _ ending: AttemptEnding, random: Double, at moment: Moment, freeing slot: FreedSlot?
+  ) async throws(StoreError) -> JobState
 
   // MARK: Time
 
@@ -318,5 +322,13 @@ package struct PruneReport: Sendable, Hashable {
   package init(removed: [JobID], more: Bool) {
     self.removed = removed
     self.more = more
+  }
+}
+
+extension JobStore {
+  package func finish(_ id: JobID, attempt: Int, _ ending: AttemptEnding, random: Double, at moment: Moment)
+    async throws(StoreError) -> JobState
+  {
+    try await finish(id, attempt: attempt, ending, random: random, at: moment, freeing: nil)
   }
 }

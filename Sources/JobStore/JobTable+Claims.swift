@@ -29,10 +29,25 @@ extension JobTable {
     try claim(request, from: readyQueues(), at: moment)
   }
 
-  /// The same, of one that has waited since there was nothing that it could take: from the queues in which something is new.
-  func claimNews(_ request: ClaimRequest, at moment: Moment) throws -> ClaimReport {
-    let ready = try Set(news).filter { queue throws in try isReady(queue) }
-    return try claim(request, from: Array(ready), at: moment)
+  /// The same, of one that has waited since there was nothing that it could take: from the queues in which something is new;
+  /// and from all, for as many as the transaction has freed slots.
+  func claimAgain(_ request: ClaimRequest, at moment: Moment) throws -> ClaimReport {
+    let free = freed.filter { !$0.isTaken }
+    guard !free.isEmpty else {
+      guard request.limit > 0 else { return ClaimReport() }
+      let ready = try Set(news).filter { queue throws in try isReady(queue) }
+      return try claim(request, from: Array(ready), at: moment)
+    }
+    var request = request
+    request.limit += free.count
+    var report = try claim(request, from: readyQueues(), at: moment)
+    // Who asked may ask again for what it has itself.
+    for (index, slot) in zip(report.attempts.indices, free) {
+      slot.take()
+      passedOn.append(slot)
+      report.attempts[index].slot = slot
+    }
+    return report
   }
 
   private func claim(_ request: ClaimRequest, from queues: [String], at moment: Moment) throws -> ClaimReport {

@@ -30,6 +30,10 @@ final class JobTable {
   private(set) var news: [String] = []
   /// Called as soon as the transaction has been committed, before it is on the disk.
   var early: [@Sendable () -> Void] = []
+  /// The slots of those whose end the transaction so far has recorded, for claims that wait.
+  var freed: [FreedSlot] = []
+  /// Of these, those that were given on, in that order.
+  var passedOn: [FreedSlot] = []
   /// One that waits is to be looked at in any case: it may have been taken back.
   var looksAtWaiting = false
   /// Whether ended jobs may still have something to tell, as of the transaction so far.
@@ -57,14 +61,22 @@ final class JobTable {
     /// Of these: what was counted after the mark is rolled back with it, though it be of changes before.
     fileprivate var counted = 0
     fileprivate var early = 0
+    fileprivate var freed = 0
+    fileprivate var passedOn = 0
   }
 
-  var mark: Mark { Mark(changes: changes.count, counted: counted, early: early.count) }
+  var mark: Mark {
+    Mark(
+      changes: changes.count, counted: counted, early: early.count, freed: freed.count, passedOn: passedOn.count)
+  }
 
   /// Forgets the changes since the mark: their request has been rolled back.
   func rollBack(to mark: Mark) {
     changes.removeSubrange(mark.changes...)
     early.removeSubrange(mark.early...)
+    freed.removeSubrange(mark.freed...)
+    for slot in passedOn[mark.passedOn...] { slot.giveBack() }
+    passedOn.removeSubrange(mark.passedOn...)
     counted = mark.counted
     noted = min(noted, mark.changes)
     memory.forget()
@@ -88,7 +100,7 @@ final class JobTable {
   func takeChanges() -> [JobChange] {
     defer {
       (changes, counted, noted, told, mustSync) = ([], 0, 0, 0, false)
-      (news, looksAtWaiting) = ([], false)
+      (news, freed, passedOn, looksAtWaiting) = ([], [], [], false)
     }
     memory.ready.settle()
     return changes

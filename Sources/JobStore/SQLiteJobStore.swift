@@ -226,14 +226,16 @@ extension SQLiteJobStore {
     }
   }
 
-  package func finish(_ id: JobID, attempt: Int, _ ending: AttemptEnding, random: Double, at moment: Moment)
-    async throws(StoreError) -> JobState
-  {
+  package func finish(
+    _ id: JobID, attempt: Int, _ ending: AttemptEnding, random: Double, at moment: Moment, freeing slot: FreedSlot?
+  ) async throws(StoreError) -> JobState {
     var result: String?
     if let value = ending.result { result = try JSONText.text(value) }
     let text = result
     return try await write(looksAtQueues: false) { table in
-      try table.finish(id, attempt: attempt, ending, result: text, random: random, at: moment)
+      let state = try table.finish(id, attempt: attempt, ending, result: text, random: random, at: moment)
+      if let slot { table.freed.append(slot) }
+      return state
     }
   }
 

@@ -17,6 +17,8 @@ final class WaitingClaim: Sendable {
   /// It is part of a transaction, and hears what becomes of that.
   private let hasTaken = Atomic(false)
   private let state = Mutex(State.unasked)
+  /// Of the transaction that it is part of: it gives them back where its asker is not told of them.
+  private let slots = Mutex<[FreedSlot]>([])
 
   init(_ request: ClaimRequest, now: @escaping @Sendable () -> Moment) {
     self.request = request
@@ -33,7 +35,8 @@ final class WaitingClaim: Sendable {
       fail($0)
     }
     asked.lookAgain = { [self] table in
-      guard var report = try take({ request throws in try table.claimNews(request, at: now()) }) else { return nil }
+      guard var report = try take({ request throws in try table.claimAgain(request, at: now()) }) else { return nil }
+      slots.withLock { $0 = report.attempts.compactMap(\.slot) }
       let fate = CommitFate()
       for index in report.attempts.indices { report.attempts[index].fate = fate }
       let early = report
@@ -63,7 +66,9 @@ final class WaitingClaim: Sendable {
       return state
     }
     switch before {
-    case .asked(let answer): answer(.failure(error))
+    case .asked(let answer):
+      for slot in slots.withLock({ $0 }) { slot.giveBack() }
+      answer(.failure(error))
     case .answered(let fate): fate.decide(false)
     case .unasked, .done: break
     }
@@ -85,6 +90,7 @@ final class WaitingClaim: Sendable {
   /// Nil: it is to wait.
   private func take(_ claim: (ClaimRequest) throws -> ClaimReport) rethrows -> ClaimReport? {
     hasTaken.store(false, ordering: .sequentiallyConsistent)
+    slots.withLock { $0 = [] }
     if isTakenBack.load(ordering: .sequentiallyConsistent) { return ClaimReport() }
     let report = try claim(request)
     guard !report.isEmpty else { return nil }

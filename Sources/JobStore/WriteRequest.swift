@@ -16,7 +16,8 @@ struct WriteRequest: Sendable {
   /// Does it, within a transaction, and gives what tells the caller of success. Called again where the transaction
   /// could not be committed. Nil: there was nothing to do, it has changed nothing, and it waits.
   var perform: @Sendable (_ table: JobTable) throws -> (@Sendable () -> Void)?
-  /// The same, for one that has waited: it may look at what is new alone (`JobTable.news`).
+  /// The same, for one that has waited: it may look at what is new alone (`JobTable.news`), and for as many as there are
+  /// slots at all (`JobTable.freed`).
   var lookAgain: (@Sendable (_ table: JobTable) throws -> (@Sendable () -> Void)?)?
   var fail: @Sendable (StoreError) -> Void
 

@@ -36,7 +36,6 @@ extension Writer {
     do {
       try repair()
     } catch {
-      isFailing = true
       let told = note(error)
       if signals.log.isInDoubt { signals.tell(.failing(told)) }
       if !signals.isPatient || signals.damage != nil {

@@ -14,13 +14,13 @@ final class Writer {
   private let logFile: LogFile
   /// What is still to be done.
   private var plan = WritePlan()
-  /// Claims that found nothing to take: they are part of no transaction until one queues something.
+  /// Claims that found nothing to take: they are part of no transaction until one queues something, or frees a slot.
   private var idleClaims: [WriteRequest] = []
   /// A write or a sync failed, and what the kernel keeps of the WAL may not be what is on the disk: nothing is
   /// acknowledged until a checkpoint has brought all of it into the database, synced.
   var mustRepair = false
-  /// The last transaction failed.
-  var isFailing = false
+  /// The last try to tell on failed.
+  private var isTellingFailing = false
   /// Tells of what is still to be synced; the writer does so itself where there is none.
   var early: EarlyThread?
 
@@ -54,6 +54,7 @@ final class Writer {
     guard !plan.isEmpty else { return nil }
     let part = plan.next()
     if let obstacle {
+      if part.requests.contains(where: \.isOwn) { isTellingFailing = true }
       Self.fail(part.requests, obstacle)
       return nil
     }
@@ -75,7 +76,7 @@ final class Writer {
   var patience: Duration? {
     if signals.log.isInDoubt { return .seconds(1) }
     guard owesTelling, signals.damage == nil else { return nil }
-    return isFailing ? .seconds(1) : .zero
+    return isTellingFailing ? .seconds(1) : .zero
   }
 
   private var owesTelling: Bool { table.hasMoreToTell && table.mostTold > 0 }
@@ -117,7 +118,8 @@ final class Writer {
     var synced = CommittedGroup()
     /// How many changes are of `free`.
     var freeChanges = 0
-    var wasOwnRefused = false
+    /// Nil where none of its own is among them.
+    var wasOwnRefused: Bool?
     /// Those of its requests that found nothing to do, and are to wait.
     var idleClaims: [WriteRequest] = []
   }
@@ -186,16 +188,18 @@ final class Writer {
         plan.putBack(all.map { WritePlan.Part(requests: [$0]) })
         return nil
       }
-      isFailing = true
+      if all.contains(where: \.isOwn) { isTellingFailing = true }
       Self.fail(all, note(error))
       return nil
     }
   }
 
-  /// Lets claims that wait take what the transaction has queued: so a job that can start at once does so without a
-  /// transaction of its own for that. With that they become part of it.
+  /// Lets claims that wait take what the transaction has queued, and give the slots that it has freed to what waits for one: so a
+  /// job that can start at once does so without a transaction of its own for that. With that they become part of it.
   private func serveIdleClaims(_ requests: inout [WriteRequest], isGuarded: Bool, _ work: inout Work) throws {
-    guard !idleClaims.isEmpty || !work.idleClaims.isEmpty, !table.news.isEmpty || table.looksAtWaiting else { return }
+    guard !idleClaims.isEmpty || !work.idleClaims.isEmpty,
+      !table.news.isEmpty || !table.freed.isEmpty || table.looksAtWaiting
+    else { return }
     let claims = idleClaims + work.idleClaims
     requests += idleClaims
     (idleClaims, work.idleClaims) = ([], [])
@@ -213,7 +217,7 @@ final class Writer {
     _ work: consuming Work, _ hasWritten: Bool, of requests: Int, _ began: ContinuousClock.Instant
   ) -> Unsettled? {
     // Where its own was refused it tries again, at rest.
-    isFailing = work.wasOwnRefused
+    if let wasOwnRefused = work.wasOwnRefused { isTellingFailing = wasOwnRefused }
     let changes = table.takeChanges()
     work.free.changes = Array(changes[..<work.freeChanges])
     work.synced.changes = Array(changes[work.freeChanges...])
@@ -242,6 +246,7 @@ final class Writer {
     isGuarded: Bool, _ work: inout Work
   ) throws {
     if request.looksAtQueues { try table.count() }
+    if request.isOwn { work.wasOwnRefused = false }
     let before = table.mark
     let changed = connection.totalChanges
     if isGuarded { try statements[.savepoint].run() }

@@ -21,9 +21,10 @@ struct AttemptWork: Sendable {
     CrashPoint.claimed.pass()
     let ending = await runTree()
     CrashPoint.ended.pass()
-    if let ending { await record(ending) }
+    let slot = FreedSlot(id, attempt: attempt.attempt)
+    if let ending { await record(ending, freeing: slot) }
     CrashPoint.recorded.pass()
-    await supervisor.ended(id, attempt: attempt.attempt)
+    await supervisor.ended(id, attempt: attempt.attempt, slot)
   }
 
   /// Runs the process tree to its very end. Nil where a stop left behind what KILL could not end, and where it never began
@@ -58,8 +59,8 @@ struct AttemptWork: Sendable {
   /// way that cancellation cuts short.
   /// While storage fails the worker keeps its slot and the ending: it is written as soon as storage is back. An ending
   /// that the store refuses for what it is would be refused for ever: then a bare failure is written, which says so.
-  private func record(_ ending: AttemptEnding) async {
-    let random = await supervisor.draw()
+  private func record(_ ending: AttemptEnding, freeing slot: FreedSlot) async {
+    let random = supervisor.random()
     // When it ended, however long it takes until that can be written.
     let end = supervisor.time.now()
     var ending = ending
@@ -68,7 +69,7 @@ struct AttemptWork: Sendable {
     while true {
       do throws(StoreError) {
         _ = try await supervisor.store.finish(
-          id, attempt: attempt.attempt, ending, random: random, at: end)
+          id, attempt: attempt.attempt, ending, random: random, at: end, freeing: slot)
         return
       } catch {
         if case .storage = error.code {

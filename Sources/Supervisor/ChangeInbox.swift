@@ -84,10 +84,11 @@ struct ChangeConcern: Sendable, Hashable {
 
 extension SchedulerCore {
   /// A claim under way needs no word of arrivals: whoever brings its answer looks at them first, and one that waits is
-  /// answered by what arrives.
+  /// answered by what arrives, or, where no slot is free, by the end that frees one.
   var concern: ChangeConcern {
     ChangeConcern(
-      arrivals: !desk.lines.isEmpty || (claiming == .idle && mayClaim && workers > busy),
+      arrivals: !desk.lines.isEmpty
+        || (claiming == .idle && mayClaim && busy < workers + (queueLimits.isEmpty ? 1 : 0)),
       leases: desk.oldestLook != nil || running.values.contains(where: \.isLeased))
   }
 }

@@ -24,7 +24,7 @@ extension JobService {
       all.append(
         LeaseReport(
           id: fail.id, token: fail.lease,
-          word: .fail(error: error, retry: fail.retry ?? true, random: await supervisor.draw())))
+          word: .fail(error: error, retry: fail.retry ?? true, random: supervisor.random())))
     }
     all += reports.extend.map { LeaseReport(id: $0.id, token: $0.lease, word: .extend($0.span)) }
     let verdicts = try await supervisor.settle(all)[...]

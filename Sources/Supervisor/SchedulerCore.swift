@@ -20,7 +20,8 @@ package struct SchedulerCore: Sendable {
     /// An alarm armed by `Action.arm` went off, or the wall clock was set.
     case alarm
     /// A worker's own last step: its attempt is recorded and its processes are gone.
-    case ended(JobID, attempt: Int)
+    /// - `slot`: that the store may have given on.
+    case ended(JobID, attempt: Int, slot: FreedSlot? = nil)
     /// What an earlier daemon left running has been ended and recorded.
     case recovered
     /// Something that held jobs back has gone, or got an end: a pause, a limit, a failing disk.
@@ -98,6 +99,10 @@ package struct SchedulerCore: Sendable {
   /// Until then nothing is claimed, whatever is asked meanwhile: a job must not start before the last of its earlier
   /// attempt is gone, and what is started would be taken for a leftover.
   private(set) var isRecovering: Bool
+  /// Slots that the store has given on: of those in the first set a claimed attempt has it, and the worker whose it was has not
+  /// said yet that it is done; of those in the second the worker has, and what was claimed is still to be heard of.
+  private var passedOn: Set<FreedSlot> = []
+  private var awaited: Set<FreedSlot> = []
   package private(set) var isDraining = false
   package private(set) var isStopping = false
   package private(set) var workers: Int
@@ -163,7 +168,7 @@ package struct SchedulerCore: Sendable {
         (alarms.start, alarms.leaseStart) = (nil, nil)
         wake()
       }
-    case .ended(let id, let attempt): end(id, attempt, &actions)
+    case .ended(let id, let attempt, let slot): end(id, attempt, slot, &actions)
     case .recovered:
       isRecovering = false
       wake()
@@ -206,9 +211,10 @@ package struct SchedulerCore: Sendable {
         desk.note(newJobIn: change.queue)
       case .scheduled?: rearm = true
       case .running? where change.cancelling:
-        if let attempt = running[change.id]?.attempt {
+        // Of a job that follows itself the attempt before may be all that is known.
+        if running[change.id]?.attempt == change.attempt {
           running[change.id]?.cancelling = true
-          actions.append(.cancel(change.id, attempt: attempt))
+          actions.append(.cancel(change.id, attempt: change.attempt))
         } else if claiming != .idle {
           cancelsDuringClaim.insert(Attempt(id: change.id, number: change.attempt))
         }
@@ -242,6 +248,7 @@ package struct SchedulerCore: Sendable {
     isClaimTakenBack = false
     lastRequest = nil
     for attempt in attempts {
+      if let slot = attempt.slot, awaited.remove(slot) == nil { passedOn.insert(slot) }
       let cancelled = cancelsDuringClaim.contains(Attempt(id: attempt.id, number: attempt.attempt))
       running[attempt.id] = Running(
         attempt: attempt.attempt, queue: attempt.spec.queue, labels: attempt.spec.labels, cancelling: cancelled)
@@ -256,12 +263,16 @@ package struct SchedulerCore: Sendable {
     if isDraining || isStopping, busy == 0 { actions.append(.idle) }
   }
 
-  private mutating func end(_ id: JobID, _ attempt: Int, _ actions: inout [Action]) {
+  private mutating func end(_ id: JobID, _ attempt: Int, _ slot: FreedSlot?, _ actions: inout [Action]) {
+    if let slot, passedOn.remove(slot) == nil, slot.isTaken { awaited.insert(slot) }
     // A late ending must not remove its successor.
-    guard let ended = running[id], ended.attempt == attempt else { return }
-    running[id] = nil
-    // A queue at its limit may have held work back that the last claim could not see.
-    makeRoom(in: ended.queue)
+    if let ended = running[id], ended.attempt == attempt {
+      running[id] = nil
+      // A queue at its limit may have held work back that the last claim could not see.
+      makeRoom(in: ended.queue)
+    }
+    // A claim that waits for slots alone would not take what comes for this one.
+    if claiming != .idle, lastRequest?.limit == 0, busy < workers { isClaimOutdated = true }
     if isDraining || isStopping, busy == 0, claiming == .idle { actions.append(.idle) }
   }
 
@@ -283,18 +294,27 @@ package struct SchedulerCore: Sendable {
   package var alarm: (wall: Timestamp?, boot: Int64?) { alarms.next }
 
   /// How many of our workers have an attempt: all that runs but what is leased. Queues and keys are bounded by both.
-  package var busy: Int { running.values.count { !$0.isLeased } }
+  package var busy: Int { occupants.count { !$0.value.isLeased } + awaited.count }
+
+  /// What runs, without those that have ended in the store and whose slot another has by now.
+  package var occupants: [JobID: Running] {
+    guard !passedOn.isEmpty else { return running }
+    var occupants = running
+    for slot in passedOn where running[slot.id]?.attempt == slot.attempt { occupants[slot.id] = nil }
+    return occupants
+  }
 
   /// Whether anything may be claimed at all.
   var mayClaim: Bool { !isRecovering && !isDraining && !isStopping && !pause.isCertain }
 
   private mutating func claim(_ actions: inout [Action]) {
     // Where no queue has limits what may be taken does not depend on what else runs or is leased, and the store may be
-    // told of it before there is anything: a job that comes is taken by the transaction that it comes with.
+    // told of it before there is anything: a job that comes is taken by the transaction that it comes with, and one that
+    // waits by that which records the end of another.
     let waits = queueLimits.isEmpty
-    guard claiming == .idle, mayClaim, mayHaveWork || (waits && !hasClaimFailed) else { return }
+    guard claiming == .idle, mayClaim, !hasClaimFailed, mayHaveWork || waits else { return }
     let free = workers - busy
-    guard free > 0 else { return }
+    guard free > 0 || (free == 0 && waits) else { return }
     let request = ClaimRequest(limit: free, rooms: rooms, waits: waits)
     claiming = .asked
     isClaimOutdated = false

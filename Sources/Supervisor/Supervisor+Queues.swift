@@ -85,7 +85,7 @@ extension Supervisor {
     facts.limits = limits(of: queue)
     facts.fixed = configuration.queueLimits[queue] ?? QueueLimits()
     facts.file = configuration.file
-    facts.running = core.running.map { id, job in
+    facts.running = core.occupants.map { id, job in
       WaitFacts.Occupant(id: id, queue: job.queue, labels: job.labels, takesWorker: !job.isLeased)
     }
     facts.ahead = standing.ahead

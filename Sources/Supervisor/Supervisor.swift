@@ -12,7 +12,6 @@ package import Logging
 package actor Supervisor {
   /// A worker's task and why it was told to end, if it was.
   private struct Worker {
-    var attempt: Int
     var task: Task<Void, Never>
     var isCancelledByPerson = false
   }
@@ -29,6 +28,7 @@ package actor Supervisor {
   nonisolated let hooks: HookPool
   /// Reads the rules of a time zone.
   nonisolated let zones: ZoneLookup
+  /// Draws the number that decides an attempt's jitter.
   nonisolated let random: @Sendable () -> Double
   nonisolated let intake: Intake
 
@@ -36,7 +36,8 @@ package actor Supervisor {
   private(set) var counters = ServiceCounters()
   private(set) var core: SchedulerCore
   private(set) var phase = Phase.starting
-  private var workers: [JobID: Worker] = [:]
+  /// By attempt: the next of the same job may begin while the one before takes its last step.
+  private var workers: [SchedulerCore.Attempt: Worker] = [:]
   /// Every other task that this actor began: questions to the store, repair, pruning. Each takes itself out.
   private var chores: [UInt64: Task<Void, Never>] = [:]
   private var choreNumber: UInt64 = 0
@@ -63,7 +64,7 @@ package actor Supervisor {
     /// Some are in `changes`.
     case changes
     case event(SchedulerCore.Event)
-    case unkillable(JobID)
+    case unkillable(JobID, attempt: Int)
     case trouble(StoreTrouble)
     case abandonedWait(UInt64)
   }
@@ -122,7 +123,8 @@ package actor Supervisor {
       case .event(let event):
         apply(event)
         if case .alarm = event { runDueSchedules() }
-      case .unkillable(let id): if workers[id] != nil { unkillable.insert(id) }
+      case .unkillable(let id, let attempt):
+        if workers[.init(id: id, number: attempt)] != nil { unkillable.insert(id) }
       case .trouble(.failing(let error)): storageFailed(error)
       case .trouble(.mended(let failure)): logger.warning("a sync failed, and was made good: \(failure)")
       case .abandonedWait(let ticket): idleWaiters.removeValue(forKey: ticket)?.resume()
@@ -220,9 +222,9 @@ package actor Supervisor {
     case .arm: rearm()
     case .start(let attempt): start(attempt)
     case .cancel(let id, let attempt):
-      guard workers[id]?.attempt == attempt else { return }
-      workers[id]?.isCancelledByPerson = true
-      workers[id]?.task.cancel()
+      let key = SchedulerCore.Attempt(id: id, number: attempt)
+      workers[key]?.isCancelledByPerson = true
+      workers[key]?.task.cancel()
     case .idle: wakeIdleWaiters()
     }
   }
@@ -243,22 +245,20 @@ package actor Supervisor {
       supervisor: self)
     // The entry is made in the same step as the task: there is no moment at which it runs and nobody holds it.
     let task = Task { await work.run() }
-    workers[attempt.id] = Worker(attempt: attempt.attempt, task: task)
+    workers[.init(id: attempt.id, number: attempt.attempt)] = Worker(task: task)
     if phase == .ending { task.cancel() }
   }
 
   /// A worker's own last step.
-  func ended(_ id: JobID, attempt: Int) {
-    guard workers[id]?.attempt == attempt else { return }
-    workers[id] = nil
+  func ended(_ id: JobID, attempt: Int, _ slot: FreedSlot) {
+    guard workers.removeValue(forKey: .init(id: id, number: attempt)) != nil else { return }
     unkillable.remove(id)
-    apply(.ended(id, attempt: attempt))
+    apply(.ended(id, attempt: attempt, slot: slot))
   }
 
   /// Why the attempt was told to end: by a person, or by the daemon's stop.
   func wasCancelledByPerson(_ id: JobID, attempt: Int) -> Bool {
-    guard let worker = workers[id], worker.attempt == attempt else { return false }
-    return worker.isCancelledByPerson
+    workers[.init(id: id, number: attempt)]?.isCancelledByPerson ?? false
   }
 
   /// Called from the process reactor: KILL did not end the tree. Does not wait.
@@ -267,11 +267,8 @@ package actor Supervisor {
       "a process outlives KILL: stuck in the kernel; the job stays running",
       metadata: ["job": "\(id)", "attempt": "\(attempt)"])
     store.noteUnkillable(id, attempt: attempt)
-    post.yield(.unkillable(id))
+    post.yield(.unkillable(id, attempt: attempt))
   }
-
-  /// Draws the number that decides an attempt's jitter.
-  func draw() -> Double { random() }
 
   private func claim(_ request: ClaimRequest) async {
     do throws(StoreError) {

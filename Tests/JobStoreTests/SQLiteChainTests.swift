@@ -24,6 +24,30 @@ import Testing
     }
   }
 
+  @Test("where telling on fails, it is tried again at rest, though a claim waits that each try lets look")
+  func restsBetweenTries() async throws {
+    try await withStore(mostTold: 1) { store, _ in
+      let first = try await store.add()
+      _ = try await store.enqueue((0..<3).map { _ in .command { $0.after = [first] } }, at: .start)
+      _ = try await store.claim()
+      let claim = try await ClaimInWaiting(in: store, limit: 0)
+      try await store.write { table in
+        _ = try table.finish(first, attempt: 1, .exit(0), result: nil, random: 0, at: .start)
+        try table.count()
+        // The next that is released breaks a rule.
+        try table.statements.connection.execute("UPDATE queues SET blocked = 0")
+      }
+      let before = try await store.statistics().commitRequests.count
+      try await Task.sleep(for: .milliseconds(300))
+      #expect(try await store.statistics().commitRequests.count - before < 10)
+      claim.takeBack()
+      #expect(try await claim.report == ClaimReport())
+      try await store.write { table in
+        try table.statements.connection.execute("UPDATE queues SET blocked = 2")
+      }
+    }
+  }
+
   /// Lets the writer go on, commit by commit, until nothing is left to tell.
   private func settle(_ store: SQLiteJobStore, _ directory: String) async throws {
     let connection = try Connection(directory + "/jobq.db", .readOnly)

@@ -202,6 +202,84 @@ import Testing
     }
   }
 
+  @Test("a slot that ends is given on while its end is on its way to the disk")
+  func slotsEarly() async throws {
+    try await withDirectory { directory in
+      let store = try await SQLiteJobStore.open(directory: directory)
+      let ids = [try await store.add(), try await store.add()]
+      _ = try await store.claim()
+      let claim = try await ClaimInWaiting(in: store, limit: 0)
+      let before = sync_count(directory)
+      sync_hold(directory, 1)
+      let slot = FreedSlot(ids[0], attempt: 1)
+      async let ended = store.finish(ids[0], attempt: 1, .exit(0), random: 0, at: .start, freeing: slot)
+      await isHeld(directory)
+      let taken = try await claim.report.attempts
+      #expect(taken.map(\.id) == [ids[1]] && taken.map(\.slot) == [slot] && taken.first?.fate?.isSafe == nil)
+      sync_hold(directory, 0)
+      #expect(try await ended == .succeeded)
+      #expect(slot.isTaken && taken.first?.fate?.isSafe == true)
+      #expect(sync_count(directory) - before == 1)
+      await store.close()
+    }
+  }
+
+  @Test(
+    "whatever becomes of the commit, a slot counts as given on where a claim was answered with it, and else not",
+    arguments: [1, 2, 1000])
+  func slotsAndFailures(failures: Int64) async throws {
+    try await withDirectory { directory in
+      let store = try await SQLiteJobStore.open(directory: directory)
+      let ids = [try await store.add(), try await store.add()]
+      _ = try await store.claim()
+      let claim = try await ClaimInWaiting(in: store, limit: 0)
+      sync_fail(directory, failures)
+      if failures == 1000 { store.setPatience(false) }
+      let slot = FreedSlot(ids[0], attempt: 1)
+      let ended = await Self.result { () async throws(StoreError) in
+        _ = try await store.finish(ids[0], attempt: 1, .exit(0), random: 0, at: .start, freeing: slot)
+        return ids[0]
+      }
+      #expect((try? ended.get()) == (failures == 1000 ? nil : ids[0]))
+      let isTaken = slot.isTaken
+      // Which of the two hears first of a commit that is lost is open.
+      let taken = (try? await claim.report)?.attempts ?? []
+      #expect(isTaken == !taken.isEmpty && taken.allSatisfy { $0.slot == slot })
+      #expect(isTaken || failures == 1000)
+      sync_fail(directory, 0)
+      await store.close()
+    }
+  }
+
+  @Test("a slot of what is undone is not given on, and the claim waits on", .timeLimit(.minutes(1)))
+  func slotsUndone() async throws {
+    try await withDirectory { directory in
+      let store = try await SQLiteJobStore.open(directory: directory)
+      let ids = [try await store.add(), try await store.add(), try await store.add()]
+      _ = try await store.claim(2)
+      let claim = try await ClaimInWaiting(in: store, limit: 0)
+      let slots = ids.map { FreedSlot($0, attempt: 1) }
+      let refused = await refusal {
+        try await store.write { table in
+          _ = try table.finish(ids[0], attempt: 1, .exit(0), result: nil, random: 0, at: .start)
+          table.freed.append(slots[0])
+          throw StoreError(.busy, "it changes its mind")
+        }
+      }
+      #expect(refused != nil && !slots[0].isTaken)
+
+      // The counts break a rule with what the claim takes, which they are told of after it has. The end is recorded alone.
+      try await store.write { table in try table.statements.connection.execute("UPDATE queues SET queued = 0") }
+      _ = try await store.finish(ids[0], attempt: 1, .exit(0), random: 0, at: .start, freeing: slots[0])
+      #expect(!slots[0].isTaken)
+      try await store.add()
+
+      _ = try await store.finish(ids[1], attempt: 1, .exit(0), random: 0, at: .start, freeing: slots[1])
+      #expect(try await claim.report.attempts.map(\.id) == [ids[2]] && slots[1].isTaken)
+      await store.close()
+    }
+  }
+
   @Test("one that waits while nothing can be written is answered when it is taken back")
   func takenBackWhileFailing() async throws {
     try await withDirectory { directory in

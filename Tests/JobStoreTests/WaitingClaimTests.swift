@@ -21,6 +21,77 @@ import Testing
     }
   }
 
+  @Test("a slot that ends is given to what waits, in the commit of the end", arguments: Engine.all)
+  func slots(_ engine: Engine) async throws {
+    try await engine.withStore { store in
+      let ids = try await store.enqueue((0..<4).map { _ in .command() }, at: .start).map(\.id)
+      #expect(try await store.claim(2).map(\.id) == Array(ids[..<2]))
+      let commits = Commits(of: store)
+      let claim = try await ClaimInWaiting(in: store, limit: 0)
+      let slot = FreedSlot(ids[0], attempt: 1)
+      #expect(
+        try await store.finish(ids[0], attempt: 1, .exit(0), random: 0, at: .start, freeing: slot) == .succeeded)
+      let taken = try await claim.report.attempts
+      #expect(taken.map(\.id) == [ids[2]] && taken.map(\.slot) == [slot] && slot.isTaken)
+      #expect(await taken.first?.fate?.decision == true)
+      #expect(commits.commits.map { $0.map(\.id) } == [[ids[0], ids[2]]])
+
+      let next = FreedSlot(ids[1], attempt: 1)
+      _ = try await store.finish(ids[1], attempt: 1, .exit(0), random: 0, at: .start, freeing: next)
+      #expect(!next.isTaken, "no claim waits for it")
+      #expect(try await store.state(ids[3]) == .queued)
+    }
+  }
+
+  @Test("a claim of slots alone leaves what comes, and one of more takes that besides", arguments: Engine.all)
+  func slotsAlone(_ engine: Engine) async throws {
+    try await engine.withStore { store in
+      let first = try await store.add()
+      _ = try await store.claim()
+      let claim = try await ClaimInWaiting(in: store, limit: 0)
+      let second = try await store.add()
+      #expect(try await store.state(second) == .queued)
+      claim.takeBack()
+      let slot = FreedSlot(first, attempt: 1)
+      _ = try await store.finish(first, attempt: 1, .exit(0), random: 0, at: .start, freeing: slot)
+      #expect(try await claim.report == ClaimReport() && !slot.isTaken)
+
+      #expect(try await store.claim().map(\.id) == [second])
+      let more = try await ClaimInWaiting(in: store, limit: 1)
+      let after = try await store.enqueue(
+        (0..<3).map { _ in .command { $0.after = [second] } }, at: .start
+      ).map(\.id)
+      let other = FreedSlot(second, attempt: 1)
+      _ = try await store.finish(second, attempt: 1, .exit(0), random: 0, at: .start, freeing: other)
+      let taken = try await more.report.attempts
+      #expect(taken.map(\.id) == Array(after[..<2]) && taken.map(\.slot) == [other, nil])
+    }
+  }
+
+  @Test("a job that is queued again may follow itself", arguments: Engine.all)
+  func itself(_ engine: Engine) async throws {
+    try await engine.withStore { store in
+      let id = try await store.add(
+        .command {
+          $0.retries = 1
+          $0.backoff.base = .zero
+        })
+      _ = try await store.claim()
+      let claim = try await ClaimInWaiting(in: store, limit: 0)
+      let slot = FreedSlot(id, attempt: 1)
+      #expect(try await store.finish(id, attempt: 1, .exit(1), random: 0, at: .start, freeing: slot) == .queued)
+      #expect(try await claim.report.attempts.map(\.attempt) == [2] && slot.isTaken)
+      let stale = FreedSlot(id, attempt: 1)
+      let second = try await ClaimInWaiting(in: store, limit: 0)
+      let refused = await refusal {
+        _ = try await store.finish(id, attempt: 1, .exit(0), random: 0, at: .start, freeing: stale)
+      }
+      #expect(refused?.code == .staleAttempt(id, 1) && !stale.isTaken)
+      second.takeBack()
+      #expect(try await second.report == ClaimReport())
+    }
+  }
+
   @Test("what is there already is taken at once, by one that could wait too", arguments: Engine.all)
   func atOnce(_ engine: Engine) async throws {
     try await engine.withStore { store in
@@ -158,6 +229,8 @@ private struct WaitingWorld {
   private var known: [JobID] = []
   private var running: [ClaimedAttempt] = []
   private var paused: Set<String> = []
+  /// Of the attempt that the last step ended.
+  private var freed: FreedSlot?
 
   init(_ store: any JobStore) { self.store = store }
 
@@ -170,11 +243,14 @@ private struct WaitingWorld {
       running += taken
     }
     let claim = try await ClaimInWaiting(in: store, limit: limit, at: moment)
+    freed = nil
     let what = try await move(&random)
     claim.takeBack()
     let taken = try await claim.report.attempts
     running += taken
-    guard taken.count < limit else { return ([], what) }
+    let slots = taken.compactMap(\.slot)
+    if slots != [freed].compactMap({ $0 }).filter(\.isTaken) { return (taken.map(\.id), "\(what), whose slot is lost") }
+    guard taken.count < limit + (freed == nil ? 0 : 1) else { return ([], what) }
     var filter = JobFilter()
     filter.states = [.queued]
     filter.limit = 1000
@@ -205,7 +281,9 @@ private struct WaitingWorld {
     case 3, 4:
       guard let attempt = running.popLast() else { return "nothing" }
       let code = Int.random(in: 0...1, using: &random)
-      _ = try await store.finish(attempt.id, attempt: attempt.attempt, .exit(code), random: 0, at: moment)
+      if Bool.random(using: &random) { freed = FreedSlot(attempt.id, attempt: attempt.attempt) }
+      _ = try await store.finish(
+        attempt.id, attempt: attempt.attempt, .exit(code), random: 0, at: moment, freeing: freed)
       return "end of \(attempt.id)"
     case 5:
       moment = moment + 7

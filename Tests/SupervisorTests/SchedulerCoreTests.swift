@@ -1,20 +1,97 @@
 import JobModel
-import JobStore
 import SeededRandom
 import Testing
 
+@testable import JobStore
 @testable import Supervisor
 
 @Suite("The scheduling core, by value")
 struct SchedulerCoreTests {
-  @Test("it asks for as many attempts as slots are free, once")
+  @Test("it asks for as many attempts as slots are free, once; where none is, for those slots alone that end")
   func asksOnce() {
     var core = SchedulerCore(workers: 3)
     #expect(core.handle(.loosened).claims == [.waiting(3)])
     #expect(core.handle(.changed([.queued(1)])).isEmpty)
     #expect(core.handle(.claimed(attempts: [.of(1)])) == [.start(.of(1)), .claim(.waiting(2))])
-    #expect(core.handle(.claimed(attempts: [.of(2), .of(3)])) == [.start(.of(2)), .start(.of(3))])
-    #expect(core.handle(.ended(JobID(2), attempt: 1)).claims == [.waiting(1)])
+    #expect(
+      core.handle(.claimed(attempts: [.of(2), .of(3)])) == [.start(.of(2)), .start(.of(3)), .claim(.waiting(0))])
+    #expect(core.handle(.ended(JobID(2), attempt: 1)) == [.takeBackClaim])
+    #expect(core.handle(.claimed(attempts: [])) == [.claim(.waiting(1))])
+    #expect(core.handle(.ended(JobID(3), attempt: 1)).isEmpty, "what comes is taken, if only one of it at first")
+  }
+
+  @Test("a slot that the store gives on is not free, whichever is heard of first", arguments: [false, true])
+  func slots(_ isClaimFirst: Bool) {
+    var core = SchedulerCore(workers: 1)
+    _ = core.handle(.loosened)
+    #expect(core.handle(.claimed(attempts: [.of(1)])) == [.start(.of(1)), .claim(.waiting(0))])
+    // The last is the same job again.
+    for (ended, next) in [((1, 1), (2, 1)), ((2, 1), (3, 1)), ((3, 1), (3, 2))] as [((Int64, Int), (Int64, Int))] {
+      let slot = FreedSlot(JobID(ended.0), attempt: ended.1)
+      slot.take()
+      var attempt = ClaimedAttempt.of(next.0, attempt: next.1)
+      attempt.slot = slot
+      let claimed = [SchedulerCore.Action.start(attempt), .claim(.waiting(0))]
+      if isClaimFirst {
+        #expect(core.handle(.claimed(attempts: [attempt])) == claimed)
+        #expect(core.busy == 1)
+        #expect(core.handle(.ended(slot.id, attempt: slot.attempt, slot: slot)).isEmpty)
+      } else {
+        #expect(core.handle(.ended(slot.id, attempt: slot.attempt, slot: slot)).isEmpty)
+        #expect(core.busy == 1)
+        #expect(core.handle(.claimed(attempts: [attempt])) == claimed)
+      }
+      #expect(core.busy == 1 && core.running[attempt.id]?.attempt == attempt.attempt)
+    }
+    let last = FreedSlot(JobID(3), attempt: 2)
+    #expect(core.handle(.ended(JobID(3), attempt: 2, slot: last)) == [.takeBackClaim])
+    #expect(core.handle(.claimed(attempts: [])) == [.claim(.waiting(1))])
+    #expect(core.busy == 0)
+  }
+
+  @Test("a cancel of the attempt that follows is not one of the attempt before", arguments: [false, true])
+  func cancelsTheNext(_ isEndFirst: Bool) {
+    var core = SchedulerCore(workers: 1)
+    _ = core.handle(.loosened)
+    _ = core.handle(.claimed(attempts: [.of(1)]))
+    let slot = FreedSlot(JobID(1), attempt: 1)
+    slot.take()
+    var next = ClaimedAttempt.of(1, attempt: 2)
+    next.slot = slot
+    if isEndFirst { _ = core.handle(.ended(JobID(1), attempt: 1, slot: slot)) }
+    #expect(core.handle(.changed([.cancelling(1, attempt: 2)])).isEmpty)
+    #expect(
+      core.handle(.claimed(attempts: [next])) == [
+        .start(next), .cancel(JobID(1), attempt: 2), .claim(.waiting(0)),
+      ])
+  }
+
+  @Test("what has ended in the store holds nothing up")
+  func occupants() {
+    var core = SchedulerCore(workers: 1)
+    _ = core.handle(.loosened)
+    _ = core.handle(.claimed(attempts: [.of(1)]))
+    let slot = FreedSlot(JobID(1), attempt: 1)
+    slot.take()
+    var next = ClaimedAttempt.of(2)
+    next.slot = slot
+    _ = core.handle(.claimed(attempts: [next]))
+    #expect(core.running.count == 2 && core.occupants.map(\.key) == [JobID(2)])
+  }
+
+  @Test("a stop waits for what has got a slot and is still on its way")
+  func stopAwaits() {
+    var core = SchedulerCore(workers: 1)
+    _ = core.handle(.loosened)
+    _ = core.handle(.claimed(attempts: [.of(1)]))
+    let slot = FreedSlot(JobID(1), attempt: 1)
+    slot.take()
+    var next = ClaimedAttempt.of(2)
+    next.slot = slot
+    #expect(core.handle(.stop) == [.takeBackClaim])
+    #expect(core.handle(.ended(JobID(1), attempt: 1, slot: slot)).isEmpty)
+    #expect(core.handle(.claimed(attempts: [next])) == [.start(next)])
+    #expect(core.handle(.ended(JobID(2), attempt: 1, slot: FreedSlot(JobID(2), attempt: 1))) == [.idle])
   }
 
   @Test("where a queue has limits a claim does not wait: it is asked when there is something")
@@ -39,7 +116,7 @@ struct SchedulerCoreTests {
     #expect(core.handle(.limits(workers: 2, queues: [:])).isEmpty, "one that does not wait is answered by itself")
     #expect(core.handle(.claimed(attempts: [])) == [.claim(.waiting(2))])
     #expect(core.handle(.limits(workers: 1, queues: [:])) == [.takeBackClaim])
-    #expect(core.handle(.claimed(attempts: [.of(1)])) == [.start(.of(1))], "it had taken it before")
+    #expect(core.handle(.claimed(attempts: [.of(1)])).first == .start(.of(1)), "it had taken it before")
   }
 
   @Test("a claim that waits is taken back by a drain, a stop and a pause of all, and holds them up until its answer")
@@ -63,13 +140,14 @@ struct SchedulerCoreTests {
     #expect(core.handle(.claimed(attempts: [.of(1, attempt: 2)])) == [.start(.of(1, attempt: 2)), .claim(.waiting(1))])
   }
 
-  @Test("it asks nothing while every slot is taken, and again when one is free")
+  @Test("beside limits it asks nothing while every slot is taken, and again when one is free")
   func fullPool() {
-    var core = SchedulerCore(workers: 1)
+    var core = SchedulerCore(workers: 1, queueLimits: ["mail": QueueLimits(concurrency: 5)])
     _ = core.handle(.loosened)
     #expect(core.handle(.claimed(attempts: [.of(1)])) == [.start(.of(1))])
     #expect(core.handle(.changed([.queued(2)])).isEmpty)
-    #expect(core.handle(.ended(JobID(1), attempt: 1)).claims == [.waiting(1)])
+    #expect(
+      core.handle(.ended(JobID(1), attempt: 1)).claims == [ClaimRequest(limit: 1, rooms: ["mail": .places(5)])])
   }
 
   @Test("nothing is claimed before what an earlier daemon left has gone, whatever is asked meanwhile")
@@ -215,14 +293,19 @@ struct SchedulerCoreRandomTests {
   private struct World {
     var random: SplitMix
     var core: SchedulerCore
-    let workers: Int
+    var workers: Int
     var limits: [String: QueueLimits] = [:]
     var queued: [JobID: Waiting] = [:]
     var attempts: [JobID: Int] = [:]
     var running: [JobID: (attempt: Int, job: Waiting)] = [:]
+    /// Of those that the store has ended, and whose workers have not said so yet.
+    var endings: [FreedSlot] = []
+    /// Attempts that a person has cancelled, and whose workers are to hear of it.
+    var cancelled: Set<SchedulerCore.Attempt> = []
     var asked: ClaimRequest?
     /// What was in force when a claim was asked for: it may be obeyed, whatever was set meanwhile.
     var limitsWhenAsked: [String: QueueLimits] = [:]
+    var workersWhenAsked = 0
     /// A claim that the store has made, and whose answer is still on its way.
     var answer: ClaimReport?
     /// What waits in the store is to be answered, whatever there is.
@@ -262,6 +345,7 @@ struct SchedulerCoreRandomTests {
 
     mutating func feed(_ event: SchedulerCore.Event) {
       let concern = core.concern
+      let busyBefore = core.busy
       let actions = core.handle(event)
       // What the core's concern does not cover may wait for the next event: so it must lead to nothing.
       if case .changed(let changes) = event, !changes.contains(where: concern.covers), !actions.isEmpty {
@@ -275,15 +359,19 @@ struct SchedulerCoreRandomTests {
           if request.waits, !limits.isEmpty { faults.append("a claim waits beside limits") }
           asked = request
           (isTakenBack, isWaiting) = (false, false)
-          limitsWhenAsked = limits
+          (limitsWhenAsked, workersWhenAsked) = (limits, workers)
         case .takeBackClaim:
           if asked?.waits != true, answer == nil { faults.append("nothing to take back") }
           isTakenBack = true
         case .start(let attempt): start(attempt)
         case .arm(_, let boot): alarm = boot
         case .promote: feed(.promoted(DueReport(promoted: 0, nextWall: nil, nextBoot: nil)))
-        case .cancel, .expire, .look, .turnAway, .idle: break
+        case .cancel(let id, let attempt): cancelled.remove(.init(id: id, number: attempt))
+        case .expire, .look, .turnAway, .idle: break
         }
+      }
+      if core.busy > max(workers, workersWhenAsked, busyBefore) || core.busy < running.count {
+        faults.append("\(core.busy) busy, \(running.count) run")
       }
     }
 
@@ -291,7 +379,8 @@ struct SchedulerCoreRandomTests {
       if running[attempt.id] != nil { faults.append("\(attempt.id) runs twice") }
       let job = Waiting(queue: attempt.spec.queue, key: attempt.spec.labels["customer"])
       running[attempt.id] = (attempt.attempt, job)
-      if running.count > workers { faults.append("more than \(workers) run") }
+      // After workers were taken away no more may start than end.
+      if running.count > max(workers, workersWhenAsked) { faults.append("more than \(workers) run") }
       guard let limits = limitsWhenAsked[job.queue] else { return }
       let beside = running.values.filter { $0.job.queue == job.queue }
       if let most = limits.concurrency, beside.count > most { faults.append("more than \(most) of \(job.queue) run") }
@@ -301,13 +390,14 @@ struct SchedulerCoreRandomTests {
     }
 
     /// What the store does with the claim that it was asked for. One that waits sees only what comes.
-    mutating func choose() {
+    /// - Parameter slots: of those that end in the same commit.
+    mutating func choose(freeing slots: [FreedSlot] = []) {
       guard let request = asked else { return }
       guard !isTakenBack else {
         (asked, answer) = (nil, ClaimReport())
         return
       }
-      let report = take(request)
+      let report = take(request, freeing: slots)
       guard report != ClaimReport() || !request.waits else {
         (isWaiting, news) = (true, [])
         return
@@ -315,15 +405,16 @@ struct SchedulerCoreRandomTests {
       (asked, answer) = (nil, report)
     }
 
-    private mutating func take(_ request: ClaimRequest) -> ClaimReport {
+    private mutating func take(_ request: ClaimRequest, freeing slots: [FreedSlot]) -> ClaimReport {
+      let limit = request.limit + slots.count
       var rooms = request.rooms
       var report = ClaimReport()
       let order = queued.sorted { left, right in
         let (first, second) = (rooms[left.value.queue]?.priority ?? 0, rooms[right.value.queue]?.priority ?? 0)
         return first != second ? first > second : left.key < right.key
       }
-      for (id, job) in order where report.attempts.count < request.limit && !paused.contains(job.queue) {
-        if isWaiting, !news.contains(job.queue) { continue }
+      for (id, job) in order where report.attempts.count < limit && !paused.contains(job.queue) {
+        if isWaiting, slots.isEmpty, !news.contains(job.queue) { continue }
         if let room = rooms[job.queue] {
           if room.places == 0 { continue }
           if let key = job.key, let perKey = room.perKey {
@@ -342,6 +433,10 @@ struct SchedulerCoreRandomTests {
         report.attempts.append(.of(id.rawValue, attempt: attempts[id]!, queue: job.queue, labels: job.labels))
         queued[id] = nil
       }
+      for (index, slot) in zip(report.attempts.indices, slots) {
+        slot.take()
+        report.attempts[index].slot = slot
+      }
       return report
     }
 
@@ -356,7 +451,7 @@ struct SchedulerCoreRandomTests {
     }
 
     mutating func step() {
-      switch roll(14) {
+      switch roll(19) {
       case 0...3:
         let id = JobID(next)
         next += 1
@@ -375,12 +470,8 @@ struct SchedulerCoreRandomTests {
           feed(.claimed(report))
         }
       case 6, 7:
-        if let (id, running) = running.min(by: { $0.key < $1.key }) {
-          end(id)
-          if roll(4) == 0 {
-            queue(id, running.job)
-          }
-        }
+        let ended = running.sorted { $0.key < $1.key }.prefix(roll(2) + 1)
+        end(ended.map(\.key), again: roll(4) == 0 ? ended.map(\.value.job) : [])
       case 8: pass(Int64(roll(300)))
       case 9: if roll(4) == 0 { setLimits() }
       case 10:
@@ -388,15 +479,56 @@ struct SchedulerCoreRandomTests {
         feed(.drain)
       case 11: paused.insert("b")
       case 12: if paused.remove("b") != nil { feed(.loosened) }
+      case 13, 14: tellEnd()
+      case 15: cancel()
+      case 16: if roll(3) == 0 { fail() }
+      case 17:
+        guard roll(4) == 0 else { return }
+        workers = roll(4) + 1
+        feed(.limits(workers: workers, queues: limits))
       default:
         draining = false
         feed(.resume)
       }
     }
 
-    mutating func end(_ id: JobID) {
-      guard let ended = running.removeValue(forKey: id) else { return }
-      feed(.ended(id, attempt: ended.attempt))
+    /// In one commit, which a claim that waits is part of; their workers say so later.
+    /// - Parameter jobs: what they are, where they are queued again by that.
+    mutating func end(_ ids: [JobID], again jobs: [Waiting] = []) {
+      let slots = ids.compactMap { id in running.removeValue(forKey: id).map { FreedSlot(id, attempt: $0.attempt) } }
+      for slot in slots { cancelled.remove(.init(id: slot.id, number: slot.attempt)) }
+      for (id, job) in zip(ids, jobs) {
+        queued[id] = job
+        if isWaiting { news.insert(job.queue) }
+      }
+      if isWaiting, asked != nil { choose(freeing: slots) }
+      endings += slots
+      if !jobs.isEmpty { feed(.changed(zip(ids, jobs).map { .queued($0.rawValue, queue: $1.queue) })) }
+    }
+
+    /// Of what the store has running, whether the core has heard of it or not. Its word may come before that of the claim.
+    mutating func cancel() {
+      let claimed = (answer?.attempts ?? []).map { SchedulerCore.Attempt(id: $0.id, number: $0.attempt) }
+      let known = running.map { SchedulerCore.Attempt(id: $0.key, number: $0.value.attempt) }
+      let all = (claimed + known).sorted { $0.id < $1.id }
+      guard !all.isEmpty else { return }
+      let attempt = all[roll(all.count)]
+      cancelled.insert(attempt)
+      feed(.changed([.cancelling(attempt.id.rawValue, attempt: attempt.number)]))
+    }
+
+    /// The store cannot answer; a while later it can again.
+    mutating func fail() {
+      guard asked != nil else { return }
+      (asked, isWaiting, isTakenBack) = (nil, false, false)
+      feed(.claimFailed)
+      if roll(2) == 0 { feed(.loosened) }
+    }
+
+    mutating func tellEnd() {
+      guard !endings.isEmpty else { return }
+      let slot = endings.remove(at: roll(endings.count))
+      feed(.ended(slot.id, attempt: slot.attempt, slot: slot))
     }
 
     mutating func pass(_ milliseconds: Int64) {
@@ -412,11 +544,14 @@ struct SchedulerCoreRandomTests {
     mutating func calm() {
       draining = false
       feed(.resume)
-      if paused.remove("b") != nil { feed(.loosened) }
+      paused = []
+      feed(.loosened)
       while true {
         let mayEnd = (asked == nil || isWaiting) && answer == nil || Bool.random(using: &random)
-        if mayEnd, let id = running.keys.sorted().randomElement(using: &random) {
-          end(id)
+        if !endings.isEmpty, Bool.random(using: &random) {
+          tellEnd()
+        } else if mayEnd, let id = running.keys.sorted().randomElement(using: &random) {
+          end([id])
         } else if asked != nil, !isWaiting || isTakenBack {
           choose()
         } else if let report = answer {
@@ -424,10 +559,12 @@ struct SchedulerCoreRandomTests {
           feed(.claimed(report))
         } else if let alarm {
           pass(max(0, alarm - clock))
-        } else {
+        } else if endings.isEmpty {
           break
         }
       }
+      if !cancelled.isEmpty { faults.append("\(cancelled) were not cancelled") }
+      if core.busy != 0 { faults.append("\(core.busy) are busy with nothing") }
       if !queued.isEmpty { faults.append("\(queued.count) jobs were forgotten") }
     }
   }
@@ -494,9 +631,9 @@ extension JobChange {
   static func scheduled(_ id: Int64) -> JobChange {
     JobChange(id: JobID(id), queue: "default", from: nil, to: .scheduled, attempt: 0, at: Timestamp(milliseconds: 0))
   }
-  static func cancelling(_ id: Int64) -> JobChange {
+  static func cancelling(_ id: Int64, attempt: Int = 1) -> JobChange {
     JobChange(
-      id: JobID(id), queue: "default", from: .running, to: .running, attempt: 1, at: Timestamp(milliseconds: 0),
+      id: JobID(id), queue: "default", from: .running, to: .running, attempt: attempt, at: Timestamp(milliseconds: 0),
       cancelling: true)
   }
 }
