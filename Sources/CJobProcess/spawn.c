@@ -65,6 +65,8 @@ void jobq_spawner_close(int spawner) {
 
 void jobq_spawner_settle(int spawner) { atomic_store(&spawners[spawner].child, 0); }
 
+pid_t jobq_spawner_child(int spawner) { return atomic_load(&spawners[spawner].child); }
+
 bool jobq_is_spawning(pid_t pid) {
   for (int i = 0; i < spawner_count; i++)
     if (atomic_load(&spawners[i].child) == pid) return true;
@@ -287,10 +289,11 @@ int jobq_spawn(int spawner, struct jobq_spawn *request) {
   if (request->failed_step == jobq_step_none && request->gate && !jobq_gate_is_open(request->gate))
     request->failed_step = jobq_step_gate;
   if (request->failed_step == jobq_step_none) return 0;
+  // Before it is reaped: whoever finds the number here may signal it.
+  jobq_spawner_settle(spawner);
   while (waitpid(request->pid, NULL, __WALL) < 0 && errno == EINTR) {}
   if (request->pidfd >= 0) close(request->pidfd);
   request->pidfd = -1;
-  jobq_spawner_settle(spawner);
   return -1;
 }
 

@@ -86,6 +86,9 @@ struct AttemptMachine {
     }
   }
 
+  /// Whether nothing is to be done about it any more.
+  var isOver: Bool { phase == .over }
+
   mutating func handle(_ event: Event) -> [Action] {
     switch (event, phase) {
     case (_, .over): return []

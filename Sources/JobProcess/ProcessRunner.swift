@@ -93,12 +93,16 @@ package final class ProcessRunner: Sendable {
         let launch = Launch(
           serial: serial, plan: plan, fate: fate, started: started, unkillable: unkillable, continuation: continuation)
         board.open(key, streams: launch.streams)
-        spawner.submit(launch, cancellation) { [reactor] in
-          reactor.post(.adopt($0))
-        } failed: { [board] launch, ending in
-          board.close(launch.key)
-          launch.end(ending)
-        }
+        spawner.submit(
+          launch, cancellation,
+          Spawner.Listener(
+            begins: { [reactor] in reactor.post(.begins(serial: $0)) },
+            hand: { [reactor] in reactor.post(.adopt($0)) },
+            failed: { [board, reactor] launch, ending in
+              reactor.post(.failed(serial: launch.serial))
+              board.close(launch.key)
+              launch.end(ending)
+            }))
       }
     } onCancel: {
       cancellation.request()

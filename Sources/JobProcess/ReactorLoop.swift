@@ -21,6 +21,7 @@ final class ReactorLoop {
   let shelf: LogShelf
 
   var attempts: [UInt64: RunningAttempt] = [:]
+  var beginnings: [UInt64: Beginning] = [:]
   var timers = TimerQueue<Timer>()
   enum Timer: Hashable {
     /// The one of its machine.
@@ -36,8 +37,8 @@ final class ReactorLoop {
   var hasChildDeaths = false
   /// Cgroups without a process that could not be removed yet.
   var cgroupsToRemove: [Cgroup] = []
-  private var graceLimit: TimeSpan?
-  private var isStopping = false
+  var graceLimit: TimeSpan?
+  private(set) var isStopping = false
   private var stopped: (@Sendable () -> Void)?
 
   init(_ parts: ReactorParts) throws(Failure) {
@@ -84,7 +85,8 @@ final class ReactorLoop {
       armedDeadline = nil
       for timer in timers.due(at: System.monotonicNow()) {
         switch timer {
-        case .attempt(let serial): attempts[serial].map(deadlinePassed)
+        case .attempt(let serial):
+          if let attempt = attempts[serial] { deadlinePassed(attempt) } else { feed(beginning: serial, .timer) }
         case .check(let serial): attempts[serial].map(check)
         }
       }
@@ -106,16 +108,21 @@ final class ReactorLoop {
 
   private func perform(_ command: Reactor.Command) {
     switch command {
+    case .begins(let serial): begins(serial)
+    case .failed(let serial): forget(beginning: serial)
     case .adopt(let spawned): adopt(spawned)
-    case .cancel(let serial): attempts[serial].map(cancel)
+    case .cancel(let serial):
+      if let attempt = attempts[serial] { cancel(attempt) } else { feed(beginning: serial, .cancel) }
     case .swept(let serial, let number, let sweep):
       if let attempt = attempts[serial], attempt.sweep == number { swept(attempt, sweep) }
     case .limitGrace(let span):
       graceLimit = min(span, graceLimit ?? span)
       for attempt in attempts.values { feed(attempt, .limitGrace(span)) }
+      for serial in Array(beginnings.keys) { feed(beginning: serial, .limitGrace(span)) }
     case .abandonUnkillable:
       isStopping = true
       for attempt in attempts.values { feed(attempt, .stopping) }
+      for serial in Array(beginnings.keys) { feed(beginning: serial, .stopping) }
     case .stop(let done): stopped = done
     }
   }
@@ -136,13 +143,10 @@ final class ReactorLoop {
   // MARK: An attempt's life
 
   private func adopt(_ spawned: SpawnedAttempt) {
-    let plan = spawned.launch.plan
-    let options = parts.options
-    let machine = AttemptMachine(
-      .init(
-        timeout: plan.timeout, killGrace: plan.killGrace, leftoverGrace: options.leftoverGrace,
-        unkillableAfter: options.unkillableAfter, abandonAfter: options.abandonAfter))
-    let attempt = RunningAttempt(spawned, machine: machine, shelf: shelf)
+    // It may have been told something before.
+    let known = beginnings.removeValue(forKey: spawned.launch.serial)?.machine
+    if known?.isOver == true { return letGo(spawned) }
+    let attempt = RunningAttempt(spawned, machine: known ?? newMachine(for: spawned.launch), shelf: shelf)
     attempts[attempt.serial] = attempt
     do throws(Failure) {
       try watch(spawned.descriptor, .leader, of: attempt.serial, .readableOnce)
@@ -156,9 +160,11 @@ final class ReactorLoop {
       unwatchable(attempt, error)
       return
     }
-    feed(attempt, .started)
-    if let graceLimit { feed(attempt, .limitGrace(graceLimit)) }
-    if isStopping { feed(attempt, .stopping) }
+    if known == nil {
+      feed(attempt, .started)
+      if let graceLimit { feed(attempt, .limitGrace(graceLimit)) }
+      if isStopping { feed(attempt, .stopping) }
+    }
     if spawned.cancellation.isRequested { cancel(attempt) }
   }
 
@@ -199,11 +205,7 @@ final class ReactorLoop {
     for action in attempt.machine.handle(event) {
       switch action {
       case .arm(let span): timers.arm(.attempt(attempt.serial), at: Self.deadline(span))
-      case .hasten(let span):
-        let deadline = Self.deadline(span)
-        if let armed = timers.deadline(of: .attempt(attempt.serial)), armed > deadline {
-          timers.arm(.attempt(attempt.serial), at: deadline)
-        }
+      case .hasten(let span): hasten(attempt.serial, to: span)
       case .disarm: timers.disarm(.attempt(attempt.serial))
       case .check: check(attempt)
       case .terminate: end(attempt, .terminate)
@@ -212,6 +214,13 @@ final class ReactorLoop {
       case .finish(let ending): finish(attempt, ending)
       case .abandon: forget(attempt, nil)
       }
+    }
+  }
+
+  func hasten(_ serial: UInt64, to span: TimeSpan) {
+    let deadline = Self.deadline(span)
+    if let armed = timers.deadline(of: .attempt(serial)), armed > deadline {
+      timers.arm(.attempt(serial), at: deadline)
     }
   }
 

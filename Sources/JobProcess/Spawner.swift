@@ -23,6 +23,8 @@ final class Spawner: Sendable {
 
   private let pace = FatePace()
 
+  let starts = StartsUnderWay()
+
   private static let outOfMemorySampleAge: UInt64 = 250_000_000
 
   init(
@@ -47,19 +49,27 @@ final class Spawner: Sendable {
 
   deinit { for spawner in free.withLock({ $0 }) { jobq_spawner_close(spawner) } }
 
-  /// Starts the attempt: prepares it at once, and runs the program when its claim is safe. `hand` takes the child over
-  /// before anyone can wait for it; an attempt that does not start is ended here, with nil where its claim never was.
-  func submit(
-    _ launch: Launch, _ cancellation: Cancellation, hand: @escaping @Sendable (SpawnedAttempt) -> Void,
-    failed: @escaping @Sendable (Launch, AttemptEnding?) -> Void
-  ) {
+  /// Who is told of a start, on the thread that makes the process.
+  struct Listener: Sendable {
+    /// An attempt with a timeout: its process is about to be made. Its serial.
+    var begins: @Sendable (UInt64) -> Void = { _ in }
+    /// Takes the child over, before anyone can wait for it.
+    var hand: @Sendable (SpawnedAttempt) -> Void
+    /// It did not start: how it ended by that, or nil where its claim never was.
+    var failed: @Sendable (Launch, AttemptEnding?) -> Void
+  }
+
+  /// Starts the attempt: prepares it at once, and runs the program when its claim is safe.
+  func submit(_ launch: Launch, _ cancellation: Cancellation, _ listener: Listener) {
     threads.submit { [self] in
-      guard !cancellation.isRequested else { return failed(launch, AttemptEnding(.cancelled)) }
+      guard !cancellation.isRequested else { return listener.failed(launch, AttemptEnding(.cancelled)) }
       var prepared = Result { () throws(SpawnFailure) in try prepare(launch) }
-      guard let fate = launch.fate else { return start(launch, cancellation, prepared, hand, failed) }
+      guard let fate = launch.fate else { return start(launch, cancellation, prepared, listener) }
       if case .success(let preparation) = prepared {
         let begun = pace.lookOn(for: fate) { gate in
-          Result { () throws(SpawnFailure) in try start(launch, cancellation, preparation, behind: gate, hand) }
+          Result { () throws(SpawnFailure) in
+            try start(launch, cancellation, preparation, behind: gate, listener)
+          }
         }
         switch begun {
         case .success(true): return
@@ -67,13 +77,13 @@ final class Spawner: Sendable {
         case .failure(let failure): prepared = .failure(failure)
         }
       }
-      if fate.isSafe == true { return start(launch, cancellation, prepared, hand, failed) }
+      if fate.isSafe == true { return start(launch, cancellation, prepared, listener) }
       // Where something did not succeed it is not told before the claim is safe either.
       fate.whenDecided { [self, prepared] isSafe in
         threads.submit { [self] in
-          if isSafe { return start(launch, cancellation, prepared, hand, failed) }
+          if isSafe { return start(launch, cancellation, prepared, listener) }
           discard(prepared)
-          failed(launch, nil)
+          listener.failed(launch, nil)
         }
       }
     }
@@ -81,20 +91,22 @@ final class Spawner: Sendable {
 
   private func start(
     _ launch: Launch, _ cancellation: Cancellation, _ prepared: Result<Preparation, SpawnFailure>,
-    _ hand: (SpawnedAttempt) -> Void, _ failed: (Launch, AttemptEnding?) -> Void
+    _ listener: Listener
   ) {
     guard !cancellation.isRequested else {
       discard(prepared)
-      return failed(launch, AttemptEnding(.cancelled))
+      return listener.failed(launch, AttemptEnding(.cancelled))
     }
     do throws(SpawnFailure) {
-      _ = try start(launch, cancellation, prepared.get(), behind: nil, hand)
+      if try start(launch, cancellation, prepared.get(), behind: nil, listener) { return }
+      discard(prepared)
+      listener.failed(launch, AttemptEnding(.cancelled))
     } catch {
       var ending = AttemptEnding(
         .spawnFailed, exitCode: error.isNotFound ? 127 : 126, error: error.error.message, errno: error.error.errno)
       ending.userSeconds = 0
       ending.systemSeconds = 0
-      failed(launch, ending)
+      listener.failed(launch, ending)
     }
   }
 
@@ -138,23 +150,41 @@ final class Spawner: Sendable {
   }
 
   /// - Parameter gate: what must have opened before the program runs.
-  /// - Returns: false where it did not open soon, and nothing has begun.
+  /// - Returns: false where nothing has begun: it did not open soon, or the attempt has been cancelled.
   private func start(
     _ launch: Launch, _ cancellation: Cancellation, _ prepared: Preparation, behind gate: FateGate?,
-    _ hand: (SpawnedAttempt) -> Void
+    _ listener: Listener
   ) throws(SpawnFailure) -> Bool {
     let (mark, cgroup) = (prepared.mark, prepared.cgroup)
     let spawner = free.withLock { $0.removeLast() }
     defer { free.withLock { $0.append(spawner) } }
     let count = outOfMemory.count(noOlderThan: Self.outOfMemorySampleAge)
+    starts.begin(launch, spawner: spawner, cgroup: cgroup?.cgroup)
+    // A cancel before this was looked for in vain; one after it is not.
+    guard !cancellation.isRequested else {
+      _ = starts.end(launch)
+      return false
+    }
+    if launch.plan.timeout != nil { listener.begins(launch.serial) }
     do throws(SpawnFailure) {
       CrashPoint.spawning.pass()
-      guard let child = try spawn(launch.plan, mark, prepared.ends, cgroup?.directory, behind: gate, spawner) else {
-        return false
+      let child: (leader: ProcessEntry, descriptor: Descriptor, waited: ResourceUsage)?
+      do throws(SpawnFailure) {
+        child = try spawn(launch.plan, mark, prepared.ends, cgroup?.directory, behind: gate, spawner)
+      } catch {
+        // Nobody listens any more.
+        if starts.end(launch) { return true }
+        throw error
       }
+      guard !starts.end(launch) else {
+        child.map { Kernel.signal($0.descriptor.raw, SIGKILL) }
+        cgroup?.cgroup.kill()
+        return true
+      }
+      guard let child else { return false }
       CrashPoint.spawned.pass()
       launch.started(StartedProcess(pid: child.leader.pid, startTime: child.leader.startTime, bootID: bootID))
-      hand(
+      listener.hand(
         SpawnedAttempt(
           launch: launch, cancellation: cancellation, leader: child.leader, descriptor: child.descriptor, mark: mark,
           cgroup: cgroup?.cgroup, waited: child.waited, outputs: prepared.outputs, outOfMemoryCount: count))

@@ -286,12 +286,14 @@ import Testing
     let handed = Box<SpawnedAttempt?>(nil)
     _ = await withCheckedContinuation { continuation in
       let launch = Launch(serial: 1, plan: plan, started: { _ in }, unkillable: {}, continuation: continuation)
-      spawner.submit(launch, Cancellation()) { spawned in
-        handed.value = spawned
-        spawned.launch.end(nil)
-      } failed: { launch, ending in
-        launch.end(ending)
-      }
+      spawner.submit(
+        launch, Cancellation(),
+        Spawner.Listener(
+          hand: { spawned in
+            handed.value = spawned
+            spawned.launch.end(nil)
+          },
+          failed: { launch, ending in launch.end(ending) }))
     }
     let child = try #require(handed.value)
     var entry = pollfd(fd: child.descriptor.raw, events: Int16(POLLIN), revents: 0)

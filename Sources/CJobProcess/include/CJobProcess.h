@@ -88,6 +88,10 @@ int jobq_spawn(int spawner, struct jobq_spawn *request);
 /// The caller now keeps the number of its last child itself.
 void jobq_spawner_settle(int spawner);
 
+/// The child that this spawner is making or has made and not yet settled; 0 where there is none. It is not reaped as long as
+/// it is given here.
+pid_t jobq_spawner_child(int spawner);
+
 /// Whether `pid` is a child that some spawner has made and not yet settled. Who reaps children that it does not know
 /// asks first.
 bool jobq_is_spawning(pid_t pid);

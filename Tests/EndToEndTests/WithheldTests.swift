@@ -1,0 +1,36 @@
+import Foundation
+import Glibc
+import Testing
+
+@Suite("Programs on a file system that does not answer")
+struct WithheldTests {
+  @Test("their timeout ends them, a cancel does, and a stop does not wait for them")
+  func obeys() async throws {
+    try await TestDaemon.run(config: "workers: 2\nshutdown_grace: 0s\n") { daemon in
+      let path = daemon.directory + "/withheld"
+      try FileManager.default.copyItem(atPath: "/bin/true", toPath: path)
+      // Whoever opens it waits until the lease is given up, which the kernel does after 45 s: F_SETSIG, F_SETLEASE, fcntl(2).
+      let file = open(path, O_RDONLY | O_CLOEXEC)
+      defer { close(file) }
+      #expect(fcntl(file, 10, SIGWINCH) == 0 && fcntl(file, 1024, F_WRLCK) == 0)
+
+      let began = ContinuousClock.now
+      let late = try await daemon.enqueue("--timeout", "300ms", "--kill-grace", "100ms", path)
+      #expect(try await daemon.jobq("wait", late).status == 124)
+      let cancelled = try await daemon.enqueue("--kill-grace", "100ms", path)
+      #expect(try await daemon.jobq("cancel", cancelled).status == 0)
+      #expect(try await daemon.jobq("wait", cancelled).status == 125)
+      let other = try await daemon.enqueue("true")
+      #expect(try await daemon.jobq("wait", other).status == 0)
+
+      let left = try await daemon.enqueue("--kill-grace", "100ms", path)
+      #expect(try await daemon.job(left)["state"] as? String == "running")
+      let end = await daemon.stop()
+      #expect(end.status == 0, "\(end.err)")
+      #expect(.now - began < .seconds(30))
+      _ = fcntl(file, 1024, F_UNLCK)
+      try await daemon.restart()
+      #expect(try await daemon.jobq("wait", left).status == 0)
+    }
+  }
+}
