@@ -9,11 +9,16 @@ struct SlotTests {
     try await TestDaemon.run(config: "workers: 3\n") { daemon in
       let log = daemon.directory + "/log"
       let job = #"{"command":["sh","-c","echo + $JOBQ_ID >> \#(log); echo - $JOBQ_ID >> \#(log)"]}"#
-      try await daemon.jobq("enqueue", "--from", "-", input: String(repeating: job + "\n", count: 300))
-      _ = try await daemon.jobq("wait", "100")
+      let jobs = String(repeating: job + "\n", count: 150)
+      try await daemon.jobq("enqueue", "--from", "-", input: jobs)
+      _ = try await daemon.jobq("wait", "50")
+      // So that there is work at the reload, however long that takes to come.
+      try await daemon.jobq("pause")
+      try await daemon.jobq("enqueue", "--from", "-", input: jobs)
       try "workers: 2\n".write(toFile: daemon.directory + "/jobq.yaml", atomically: true, encoding: .utf8)
       try await daemon.reload()
       let reloaded = try await daemon.enqueue("--priority", "9", "--", "sh", "-c", "echo = >> \(log)")
+      try await daemon.jobq("resume")
       _ = try await daemon.jobq("wait", reloaded)
       for id in 295...300 { #expect(try await daemon.jobq("wait", "\(id)").status == 0) }
       var now = 0
@@ -59,10 +64,9 @@ struct SlotTests {
       let id = try await daemon.enqueue("true")
       _ = try await daemon.jobq("wait", id)
       let before = try switches(daemon.child.pid)
-      for _ in 0..<20 {
-        let id = try await daemon.enqueue("true")
-        _ = try await daemon.jobq("wait", id)
-      }
+      let jobs = String(repeating: #"{"command":["true"]}"# + "\n", count: 20)
+      try await daemon.jobq("enqueue", "--from", "-", input: jobs)
+      for id in 18...21 { _ = try await daemon.jobq("wait", "\(id)") }
       #expect(try switches(daemon.child.pid) - before <= 2)
     }
   }
