@@ -97,9 +97,10 @@ package final class ProcessRunner: Sendable {
           launch, cancellation,
           Spawner.Listener(
             begins: { [reactor] in reactor.post(.begins(serial: $0)) },
+            withdraws: { [reactor] in reactor.post(.withdraws(serial: $0)) },
             hand: { [reactor] in reactor.post(.adopt($0)) },
             failed: { [board, reactor] launch, ending in
-              reactor.post(.failed(serial: launch.serial))
+              reactor.post(.withdraws(serial: launch.serial))
               board.close(launch.key)
               launch.end(ending)
             }))

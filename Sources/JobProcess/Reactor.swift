@@ -9,8 +9,8 @@ final class Reactor: Sendable {
   enum Command: Sendable {
     /// The process of an attempt that has a timeout is being made.
     case begins(serial: UInt64)
-    /// It could not be, and nothing is left of it.
-    case failed(serial: UInt64)
+    /// It was not, and nothing is left of it.
+    case withdraws(serial: UInt64)
     case adopt(SpawnedAttempt)
     case cancel(serial: UInt64)
     /// The sweep of this number of a tree without cgroup is done.

@@ -71,7 +71,7 @@ extension ReactorLoop {
     spawned.launch.end(nil)
   }
 
-  /// There is no process, and will be none.
+  /// There is no process, and there may never be one.
   func forget(beginning serial: UInt64) {
     guard beginnings.removeValue(forKey: serial) != nil else { return }
     timers.disarm(.attempt(serial))

@@ -109,7 +109,7 @@ final class ReactorLoop {
   private func perform(_ command: Reactor.Command) {
     switch command {
     case .begins(let serial): begins(serial)
-    case .failed(let serial): forget(beginning: serial)
+    case .withdraws(let serial): forget(beginning: serial)
     case .adopt(let spawned): adopt(spawned)
     case .cancel(let serial):
       if let attempt = attempts[serial] { cancel(attempt) } else { feed(beginning: serial, .cancel) }

@@ -53,6 +53,8 @@ final class Spawner: Sendable {
   struct Listener: Sendable {
     /// An attempt with a timeout: its process is about to be made. Its serial.
     var begins: @Sendable (UInt64) -> Void = { _ in }
+    /// It was not made, for now: until it is, time does not count.
+    var withdraws: @Sendable (UInt64) -> Void = { _ in }
     /// Takes the child over, before anyone can wait for it.
     var hand: @Sendable (SpawnedAttempt) -> Void
     /// It did not start: how it ended by that, or nil where its claim never was.
@@ -163,6 +165,7 @@ final class Spawner: Sendable {
     // A cancel before this was looked for in vain; one after it is not.
     guard !cancellation.isRequested else {
       _ = starts.end(launch)
+      listener.withdraws(launch.serial)
       return false
     }
     if launch.plan.timeout != nil { listener.begins(launch.serial) }
@@ -181,7 +184,10 @@ final class Spawner: Sendable {
         cgroup?.cgroup.kill()
         return true
       }
-      guard let child else { return false }
+      guard let child else {
+        listener.withdraws(launch.serial)
+        return false
+      }
       CrashPoint.spawned.pass()
       launch.started(StartedProcess(pid: child.leader.pid, startTime: child.leader.startTime, bootID: bootID))
       listener.hand(

@@ -140,6 +140,31 @@ import Testing
     }
   }
 
+  @Test("The time that the disk takes is not the attempt's", arguments: Mode.available)
+  func slowDisk(_ mode: Mode) async throws {
+    try await Stage.with(mode) { stage in
+      let plan = stage.script("echo run") {
+        $0.timeout = .milliseconds(100)
+        $0.killGrace = .milliseconds(50)
+      }
+      let fate = CommitFate()
+      let task = Task { await stage.runner.run(plan, after: fate, started: { _ in }, unkillable: {}) }
+      await stage.runner.waitForBegin(plan.id, attempt: 1)
+      try startThread("disk") {
+        usleep(400_000)
+        fate.decide(true)
+      }
+      let ending = await task.value
+      #expect(ending?.outcome == .succeeded)
+      // And its own still counts.
+      let late = stage.script("sleep 600") { $0.timeout = .milliseconds(100) }
+      let soon = CommitFate()
+      soon.decide(true)
+      #expect(
+        await stage.runner.run(late, after: soon, started: { _ in }, unkillable: {})?.outcome == .timedOut)
+    }
+  }
+
   @Test("When it started is what /proc says, though that is seldom asked", arguments: Mode.available)
   func startTime(_ mode: Mode) async throws {
     let tick = UInt64(1_000_000_000 / sysconf(Int32(_SC_CLK_TCK)))
