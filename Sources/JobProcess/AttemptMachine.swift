@@ -86,6 +86,9 @@ struct AttemptMachine {
     }
   }
 
+  /// Whether TERM has been sent, and KILL has not.
+  var isTerminating: Bool { if case .terminating = phase { true } else { false } }
+
   /// Whether nothing is to be done about it any more.
   var isOver: Bool { phase == .over }
 

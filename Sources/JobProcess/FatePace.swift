@@ -21,7 +21,7 @@ final class FatePace: Sendable {
   var looksOn: Bool { hasCompany && isQuick.load(ordering: .relaxed) }
 
   /// Calls `body` with a gate for the one to look at who looks on for this fate; nil where nobody is to.
-  func lookOn<Value>(for fate: CommitFate, _ body: (FateGate) -> Value) -> Value? {
+  func lookOn<Value>(for fate: CommitFate, unless cancellation: Cancellation, _ body: (FateGate) -> Value) -> Value? {
     guard hasCompany, fate.isSafe == nil else { return nil }
     let began = ContinuousClock.now
     defer {
@@ -31,20 +31,20 @@ final class FatePace: Sendable {
     }
     guard looksOn, !isLooking.exchange(true, ordering: .acquiring) else { return nil }
     defer { isLooking.store(false, ordering: .releasing) }
-    return body(FateGate(fate))
+    return body(FateGate(fate, unless: cancellation))
   }
 }
 
-/// Opens when a commit is safe, and stays shut where nobody knows: in plain memory, where a child can look that shares it.
+/// Opens when a commit is safe, unless the attempt has been cancelled by then, and stays shut where nobody knows: in plain memory, where a child can look that shares it.
 @safe final class FateGate: Sendable {
   /// Never another one, and freed with this object. What is in it is read and written by atomic operations alone.
   nonisolated(unsafe) let word: UnsafeMutablePointer<UInt32>
 
-  init(_ fate: CommitFate) {
+  init(_ fate: CommitFate, unless cancellation: Cancellation) {
     unsafe word = .allocate(capacity: 1)
     unsafe word.initialize(to: 0)
     // Holds it for as long as the fate may still be decided.
-    fate.whenDecided { [self] in if $0 { unsafe jobq_gate_open(word) } }
+    fate.whenDecided { [self] in if $0, !cancellation.isRequested { unsafe jobq_gate_open(word) } }
   }
 
   var isOpen: Bool { unsafe jobq_gate_is_open(word) }

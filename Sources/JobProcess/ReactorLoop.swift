@@ -160,7 +160,12 @@ final class ReactorLoop {
       unwatchable(attempt, error)
       return
     }
-    if known == nil {
+    if let known {
+      // What was sent reached the child alone. (All of a cgroup has it.)
+      if spawned.cgroup == nil, known.hasKilled || known.isTerminating {
+        end(attempt, known.hasKilled ? .kill : .terminate)
+      }
+    } else {
       feed(attempt, .started)
       if let graceLimit { feed(attempt, .limitGrace(graceLimit)) }
       if isStopping { feed(attempt, .stopping) }

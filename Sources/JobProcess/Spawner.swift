@@ -68,7 +68,7 @@ final class Spawner: Sendable {
       var prepared = Result { () throws(SpawnFailure) in try prepare(launch) }
       guard let fate = launch.fate else { return start(launch, cancellation, prepared, listener) }
       if case .success(let preparation) = prepared {
-        let begun = pace.lookOn(for: fate) { gate in
+        let begun = pace.lookOn(for: fate, unless: cancellation) { gate in
           Result { () throws(SpawnFailure) in
             try start(launch, cancellation, preparation, behind: gate, listener)
           }

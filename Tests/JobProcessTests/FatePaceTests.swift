@@ -9,11 +9,15 @@ import Testing
 struct FatePaceTests {
   /// What looks does so for as long as it may, and then sees that it may not.
   private func look(_ pace: FatePace, _ fate: CommitFate) -> Bool? {
-    pace.lookOn(for: fate) { gate in
+    pace.lookOn(for: fate, unless: Cancellation()) { gate in
       let began = ContinuousClock.now
       while ContinuousClock.now - began < FatePace.longest {}
       return gate.isOpen
     }
+  }
+
+  private func look<Value>(_ pace: FatePace, _ body: () -> Value) -> Value? {
+    pace.lookOn(for: CommitFate(), unless: Cancellation()) { _ in body() }
   }
 
   @Test("one looks on, not again after a slow disk, and again after a quick one")
@@ -40,19 +44,25 @@ struct FatePaceTests {
   @Test("the gate opens when the commit is safe, also after whoever looked has gone, and never else")
   func gate() {
     let fates = [CommitFate(), CommitFate()]
-    let gates = fates.map(FateGate.init)
+    let gates = fates.map { FateGate($0, unless: Cancellation()) }
     fates[0].decide(true)
     fates[1].decide(false)
     #expect(gates.map(\.isOpen) == [true, false])
     let late = CommitFate()
-    #expect(!FateGate(late).isOpen)
+    #expect(!FateGate(late, unless: Cancellation()).isOpen)
     late.decide(true)
+    let cancellation = Cancellation()
+    let fate = CommitFate()
+    let gate = FateGate(fate, unless: cancellation)
+    cancellation.request()
+    fate.decide(true)
+    #expect(!gate.isOpen)
   }
 
   @Test("no two look on at once")
   func alone() {
     let pace = FatePace(processors: 2)
-    let inner = pace.lookOn(for: CommitFate()) { _ in pace.lookOn(for: CommitFate()) { _ in true } }
+    let inner = look(pace) { look(pace) { true } }
     #expect(inner == .some(nil))
   }
 
