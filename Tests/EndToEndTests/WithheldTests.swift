@@ -9,19 +9,26 @@ struct WithheldTests {
     try await TestDaemon.run(config: "workers: 2\nshutdown_grace: 0s\n") { daemon in
       let path = daemon.directory + "/withheld"
       try FileManager.default.copyItem(atPath: "/bin/true", toPath: path)
-      // Whoever opens it waits until the lease is given up, which the kernel does after 45 s: F_SETSIG, F_SETLEASE, fcntl(2).
       let file = open(path, O_RDONLY | O_CLOEXEC)
       defer { close(file) }
-      #expect(fcntl(file, 10, SIGWINCH) == 0 && fcntl(file, 1024, F_WRLCK) == 0)
+      // Whoever opens it waits until the lease is given up, which the kernel does 45 s after the first has come: F_SETSIG,
+      // F_SETLEASE, fcntl(2). So each has one of its own.
+      func withhold() {
+        _ = fcntl(file, 1024, F_UNLCK)
+        #expect(fcntl(file, 10, SIGWINCH) == 0 && fcntl(file, 1024, F_WRLCK) == 0)
+      }
 
+      withhold()
       let late = try await daemon.enqueue("--timeout", "300ms", "--kill-grace", "100ms", path)
       #expect(try await daemon.jobq("wait", late).status == 124)
+      withhold()
       let cancelled = try await daemon.enqueue("--kill-grace", "100ms", path)
       #expect(try await daemon.jobq("cancel", cancelled).status == 0)
       #expect(try await daemon.jobq("wait", cancelled).status == 125)
       let other = try await daemon.enqueue("true")
       #expect(try await daemon.jobq("wait", other).status == 0)
 
+      withhold()
       let left = try await daemon.enqueue("--kill-grace", "100ms", path)
       // Its process is being made, or is about to be.
       while try await daemon.job(left)["state"] as? String == "queued" {}
