@@ -32,6 +32,8 @@ static struct {
   atomic_bool used;
   /// Set by the kernel before the child can run or be waited for (CLONE_PARENT_SETTID).
   _Atomic pid_t child;
+  /// Held while the child is signalled, and while it is settled, for one system call at most.
+  atomic_flag signalling;
   char *stack;
 } spawners[spawner_count];
 
@@ -63,9 +65,18 @@ void jobq_spawner_close(int spawner) {
   atomic_store(&spawners[spawner].used, false);
 }
 
-void jobq_spawner_settle(int spawner) { atomic_store(&spawners[spawner].child, 0); }
+void jobq_spawner_settle(int spawner) {
+  while (atomic_flag_test_and_set(&spawners[spawner].signalling)) sched_yield();
+  atomic_store(&spawners[spawner].child, 0);
+  atomic_flag_clear(&spawners[spawner].signalling);
+}
 
-pid_t jobq_spawner_child(int spawner) { return atomic_load(&spawners[spawner].child); }
+void jobq_spawner_signal(int spawner, int signal) {
+  while (atomic_flag_test_and_set(&spawners[spawner].signalling)) sched_yield();
+  const pid_t child = atomic_load(&spawners[spawner].child);
+  if (child > 0) kill(child, signal);
+  atomic_flag_clear(&spawners[spawner].signalling);
+}
 
 bool jobq_is_spawning(pid_t pid) {
   for (int i = 0; i < spawner_count; i++)
@@ -289,7 +300,7 @@ int jobq_spawn(int spawner, struct jobq_spawn *request) {
   if (request->failed_step == jobq_step_none && request->gate && !jobq_gate_is_open(request->gate))
     request->failed_step = jobq_step_gate;
   if (request->failed_step == jobq_step_none) return 0;
-  // Before it is reaped: whoever finds the number here may signal it.
+  // Before it is reaped: whoever finds the number announced may signal it.
   jobq_spawner_settle(spawner);
   while (waitpid(request->pid, NULL, __WALL) < 0 && errno == EINTR) {}
   if (request->pidfd >= 0) close(request->pidfd);

@@ -35,9 +35,11 @@ final class FatePace: Sendable {
   }
 }
 
-/// Opens when a commit is safe, unless the attempt has been cancelled by then, and stays shut where nobody knows: in plain memory, where a child can look that shares it.
+/// Opens when a commit is safe, unless the attempt has been cancelled by then, and stays shut where nobody knows: in plain
+/// memory, where a child can look that shares it.
 @safe final class FateGate: Sendable {
-  /// Never another one, and freed with this object. What is in it is read and written by atomic operations alone.
+  // Unsafe, and sound: the pointer never changes, what it points to lives as long as this object, which both who looks and
+  // who opens hold, and is read and written by atomic operations alone.
   nonisolated(unsafe) let word: UnsafeMutablePointer<UInt32>
 
   init(_ fate: CommitFate, unless cancellation: Cancellation) {

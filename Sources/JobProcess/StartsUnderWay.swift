@@ -1,5 +1,4 @@
 import CJobProcess
-import Glibc
 import Synchronization
 
 /// The attempts whose process is being made just now, by serial: what may be done to each before it is handed over. May be used
@@ -33,9 +32,7 @@ final class StartsUnderWay: Sendable {
     starts.withLock { starts in
       guard let start = starts[serial] else { return nil }
       if let cgroup = start.cgroup { return cgroup }
-      // Not reaped as long as it is announced.
-      let child = jobq_spawner_child(start.spawner)
-      if child > 0 { kill(child, signal) }
+      jobq_spawner_signal(start.spawner, signal)
       return nil
     }
   }

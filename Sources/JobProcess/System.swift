@@ -6,8 +6,7 @@ import JobModel
 /// call's name.
 ///
 /// They take descriptors, not numbers: who calls keeps a descriptor open for as long as the call lasts. A number
-/// taken from the last
-/// owner is that of a closed file.
+/// taken from the last owner is that of a closed file.
 enum System {
   static func check(_ call: String, _ body: () -> Int32) throws(Failure) -> Int32 {
     while true {

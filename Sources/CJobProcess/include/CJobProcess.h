@@ -88,9 +88,9 @@ int jobq_spawn(int spawner, struct jobq_spawn *request);
 /// The caller now keeps the number of its last child itself.
 void jobq_spawner_settle(int spawner);
 
-/// The child that this spawner is making or has made and not yet settled; 0 where there is none. It is not reaped as long as
-/// it is given here.
-pid_t jobq_spawner_child(int spawner);
+/// Sends the signal to the child that this spawner is making, or has made and not yet settled; nothing where there is none. May be
+/// called from any thread: the number is nobody else's, since `jobq_spawn` settles a child before it reaps it.
+void jobq_spawner_signal(int spawner, int signal);
 
 /// Whether `pid` is a child that some spawner has made and not yet settled. Who reaps children that it does not know
 /// asks first.
