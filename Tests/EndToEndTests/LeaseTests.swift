@@ -64,10 +64,13 @@ struct LeaseTests {
     }
   }
 
-  /// Leases, and completes, or vanishes without a word, or is late; until all are done.
+  /// Leases, and completes; one time in eight it vanishes with what it got, or is late; until all are done.
+  ///
+  /// Who means to complete has a long lease: how long an answer takes on a machine that runs all these tests at once is no
+  /// fault of the daemon's. Five silences in a row would fail a job, and rightly so: one that has had two is completed at once.
   private static func work(_ daemon: TestDaemon, _ ledger: Ledger, _ random: SplitMix, until count: Int) async throws {
     var random = random
-    let deadline = ContinuousClock.now + .seconds(120)
+    let deadline = ContinuousClock.now + .seconds(180)
     while await ledger.accepted.count < count {
       guard .now < deadline else {
         let accepted = await ledger.accepted
@@ -77,15 +80,14 @@ struct LeaseTests {
         }
         throw TestFault("\(accepted.count) of \(count) jobs are completed; not these: \(left)")
       }
+      let vanishes = random.next() % 8 == 0
       // A daemon that is being killed answers nothing: then it is asked again, as a worker would.
-      guard let jobs = try? await daemon.lease("q", max: 3, seconds: 5, wait: 1) else { continue }
-      for job in jobs {
-        // Five silences in a row would fail it, and rightly so.
-        let isLast = job["attempt"] as? Int ?? 0 >= 3
-        switch isLast ? 9 : random.next() % 16 {
-        case 0: continue
-        case 1: try await Task.sleep(for: .milliseconds(5200))
-        default: break
+      guard let jobs = try? await daemon.lease("q", max: 3, seconds: vanishes ? 1 : 20, wait: 1) else { continue }
+      let attempt = { (job: [String: Any]) in job["attempt"] as? Int ?? 0 }
+      for job in jobs.sorted(by: { attempt($0) > attempt($1) }) {
+        if vanishes && attempt(job) < 3 {
+          if random.next() % 2 == 0 { continue }
+          try await Task.sleep(for: .milliseconds(1200))
         }
         var verdict = try? await daemon.complete(job).first
         // The reply was lost: the same again has the same answer.
