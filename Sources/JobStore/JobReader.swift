@@ -44,9 +44,10 @@ struct JobReader {
 
   /// As `spec`, but a payload is still its text: reading that takes longer than all the rest.
   func undecodedSpec(_ row: JobRow, looking ties: Ties = Ties()) throws(SQLiteError) -> JobSpec {
-    let found = try statements[.findSpec].bind(row.id).first { columns throws(SQLiteError) in try JobSpec(row, columns)
-    }
-    guard var spec = found else { throw .corrupt("job \(row.id) has no spec", doing: Query.findSpec.sql) }
+    let columns = try statements[.findSpec].bind(row.id)
+    defer { columns.reset() }
+    guard try columns.step() else { throw .corrupt("job \(row.id) has no spec", doing: Query.findSpec.sql) }
+    var spec = try JobSpec(row, columns)
     if ties.labels { spec.labels = try labels(of: row.id) }
     guard ties.dependencies else { return spec }
     for (id, kind) in try dependencies(of: row.id) {
@@ -209,7 +210,10 @@ extension Job {
     case .payload(let value): payload = value
     }
     cwd = spec.cwd
-    env = spec.env.mapValues { $0 }
+    // Most have none of these.
+    if !spec.env.isEmpty { env = spec.env.mapValues { $0 } }
+    if !spec.after.isEmpty { after = spec.after.sorted() }
+    if !spec.afterAny.isEmpty { afterAny = spec.afterAny.sorted() }
     umask = spec.umask.map { mask in
       let digits = String(mask, radix: 8)
       return String(repeating: "0", count: max(0, 3 - digits.count)) + digits
@@ -221,8 +225,6 @@ extension Job {
     retryOn = spec.retryOn
     noRetryOn = spec.noRetryOn
     uniqueKey = row.uniqueKey
-    after = spec.after.sorted()
-    afterAny = spec.afterAny.sorted()
     exitCode = row.exitCode
     signal = row.signal
     outcome = row.outcome

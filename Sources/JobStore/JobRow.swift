@@ -4,7 +4,7 @@ import SQLite
 /// The part of a job that its life changes: a row of `jobs`. Its methods are the transitions, pure and free of
 /// storage.
 struct JobRow: Sendable, Hashable {
-  enum Kind: String, Sendable, SQLiteValue { case command, payload }
+  enum Kind: String, CaseIterable, Sendable { case command, payload }
 
   var id: JobID
   var state: JobState

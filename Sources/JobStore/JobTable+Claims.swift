@@ -7,19 +7,28 @@ extension JobTable {
     let queue: String
     let kind: JobRow.Kind
     var room: QueueRoom
-    /// The next of those that count against no key, as far as they have been looked up.
-    var waiting: ArraySlice<Head> = []
+    /// Those that count against no key, as far as they have been looked up, and how many of them have been taken.
+    var found: [JobRow] = []
+    var taken = 0
     /// How far its rate has been used; nil where it has none.
     var pace: Pace?
     var head: Head?
+
+    /// Where its head is one of those that have been looked up: its row, which is taken.
+    mutating func takeFound() -> JobRow? {
+      guard taken < found.count, found[taken].id == head?.id else { return nil }
+      taken += 1
+      return found[taken - 1]
+    }
   }
 
   /// The next job of a queue, and what it is ordered by beside the queue's priority.
   private struct Head {
     var id: JobID
     var priority: Int
-    /// Where it is at hand.
-    var row: JobRow?
+
+    init(id: JobID, priority: Int) { (self.id, self.priority) = (id, priority) }
+    init(_ row: JobRow) { self.init(id: row.id, priority: row.priority) }
 
     func comes(before other: Head) -> Bool { priority != other.priority ? priority > other.priority : id < other.id }
   }
@@ -65,7 +74,7 @@ extension JobTable {
   ///   - queues: by name; none of them paused.
   ///   - start: makes a job `running`; false ends the taking.
   /// - Returns: when a rate lets the first of those start that it alone holds back; see `ClaimReport.nextStart`.
-
+  ///
   /// Where a job with another `on_interrupt` than `retry` is taken, the transaction must be synced: after a power cut
   /// nobody would know that it had been started.
   func take(
@@ -90,13 +99,12 @@ extension JobTable {
     }
     var taken = 0
     while taken < request.limit, let best = Self.best(of: lines), let head = lines[best].head {
-      let row = try head.row ?? find(head.id)
+      let row = try lines[best].takeFound() ?? find(head.id)
       if row.onInterrupt != .retry { mustSync = true }
       let goesOn = try start(row)
       taken += 1
       lines[best].room.take()
       if lines[best].pace != nil { try noteStart(in: &lines[best], at: moment) }
-      if lines[best].waiting.first?.id == head.id { lines[best].waiting.removeFirst() }
       try findHead(of: &lines[best], among: min(request.limit - taken, step), at: moment, &nextStart)
       if lines[best].head == nil { lines.remove(at: best) }
       if !goesOn { break }
@@ -121,14 +129,14 @@ extension JobTable {
   {
     line.head = nil
     guard most > 0, line.room.places ?? 1 > 0 else { return }
-    if line.waiting.isEmpty {
+    if line.taken == line.found.count {
       let most = min(most, line.room.places ?? most)
-      let rows = try statements[.nextInQueue].bind(line.queue).bind(line.kind).bind(most).all {
+      line.found = try statements[.nextInQueue].bind(line.queue).bind(line.kind).bind(most).all {
         row throws(SQLiteError) in try JobRow(row)
       }
-      line.waiting = rows.map { Head(id: $0.id, priority: $0.priority, row: $0) }[...]
+      line.taken = 0
     }
-    var head = line.waiting.first
+    var head = line.taken < line.found.count ? Head(line.found[line.taken]) : nil
     if let perKey = line.room.perKey, let keyed = try headOfLanes(line.queue, line.kind, perKey),
       head.map(keyed.comes(before:)) ?? true
     {

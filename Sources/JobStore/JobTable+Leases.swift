@@ -4,34 +4,30 @@ import SQLite
 extension JobTable {
   // MARK: Granting
 
-  /// The payloads of these are still their text: the caller decodes them, not the one thread that writes.
-  func lease(_ terms: LeaseTerms, room: QueueRoom, at moment: Moment) throws -> GrantedLeases {
-    var grant = GrantedLeases()
-    guard try isReady(terms.queue) else { return grant }
+  func lease(_ terms: LeaseTerms, room: QueueRoom, at moment: Moment) throws -> WrittenLeases {
+    var written = WrittenLeases()
+    guard try isReady(terms.queue) else { return written }
     let end = (wall: moment.wall + terms.span, boot: moment.boot + terms.span.milliseconds)
     var bytes = 0
     let request = ClaimRequest(limit: terms.limit, rooms: [terms.queue: room])
-    grant.nextStart = try take(request, .payload, from: [terms.queue], at: moment) { old in
+    written.nextStart = try take(request, .payload, from: [terms.queue], at: moment) { old in
       var row = old
       row.start(at: moment)
       try save(row, was: old, at: moment)
       let token = tokens.next()
       try statements[.insertLease].bind(row.id).bind(row.attempt).bind(run).bind(moment.wall).bind(moment.boot)
         .bind(terms.worker).bind(token).bind(end.wall).bind(end.boot).run()
-      var job = try Job(row, reader.undecodedSpec(row, looking: ties()))
-      if row.attempt > 1 {
-        job.attempts = try reader.attempts(of: row.id)
-      } else {
-        job.attempts = [
-          Attempt(attempt: 1, startedAt: moment.wall, worker: terms.worker, leaseExpiresAt: end.wall)
-        ]
-      }
-      if case .string(let text)? = job.payload { bytes += text.utf8.count }
-      grant.leases.append(LeasedAttempt(job: job, token: token))
-      grant.isCut = bytes >= Self.enough
-      return !grant.isCut
+      let spec = try reader.undecodedSpec(row, looking: ties())
+      let attempts =
+        if row.attempt > 1 { try reader.attempts(of: row.id) } else {
+          [Attempt(attempt: 1, startedAt: moment.wall, worker: terms.worker, leaseExpiresAt: end.wall)]
+        }
+      if case .payload(.string(let text)) = spec.work { bytes += text.utf8.count }
+      written.leases.append(WrittenLease(row: row, spec: spec, attempts: attempts, token: token))
+      written.isCut = bytes >= Self.enough
+      return !written.isCut
     }
-    return grant
+    return written
   }
 
   /// Payloads of so many bytes are enough for one answer, however many jobs were asked for.
@@ -40,9 +36,10 @@ extension JobTable {
   /// The attempt's row goes, and its number is free: nobody has seen it.
   func giveBack(_ leases: [LeasedAttempt], at moment: Moment) throws {
     for lease in leases {
-      guard let old = try reader.row(lease.job.id), let held = try reader.lease(old.id, token: lease.token),
-        held.isCurrent(for: old)
-      else { continue }
+      guard let (old, held) = try reader.leased(lease.job.id, token: lease.token), held?.isCurrent(for: old) == true
+      else {
+        continue
+      }
       var row = old
       try statements[.removeAttempt].bind(row.id).bind(row.attempt).run()
       row.attempt -= 1
@@ -62,10 +59,10 @@ extension JobTable {
 
   private func settle(_ report: EncodedReport, at moment: Moment) throws -> SettledLease {
     let id = report.id
-    guard let row = try reader.row(id) else {
+    guard let (row, lease) = try reader.leased(id, token: report.token) else {
       return refused(id, nil, .notFound, "there is no job \(id); it may have been removed")
     }
-    guard let lease = try reader.lease(id, token: report.token) else {
+    guard let lease else {
       return refused(id, row.state, .stale, "job \(id) has no lease with this token")
     }
     guard lease.isCurrent(for: row) else { return answerAgain(report, lease, row) }
@@ -138,6 +135,33 @@ extension JobTable {
   }
 }
 
+/// A lease as the one thread that writes leaves it: what is told of it is made by the caller.
+struct WrittenLease: Sendable {
+  var row: JobRow
+  /// The payload is still its text.
+  var spec: JobSpec
+  var attempts: [Attempt]
+  var token: String
+
+  func told() throws(StoreError) -> LeasedAttempt {
+    do throws(SQLiteError) {
+      var leased = try LeasedAttempt(job: Job(row, spec), token: token)
+      leased.job.attempts = attempts
+      if case .payload(.string(let text)) = spec.work { leased.job.payload = try JSONText.value(text) }
+      return leased
+    } catch {
+      throw StoreError(.storage(.damaged), "job \(row.id): \(error.message)")
+    }
+  }
+}
+
+/// What was found for a worker: see `GrantedLeases`.
+struct WrittenLeases: Sendable {
+  var leases: [WrittenLease] = []
+  var nextStart: Int64?
+  var isCut = false
+}
+
 /// An attempt that a worker has, or had.
 struct Lease {
   var attempt: Int
@@ -155,9 +179,14 @@ struct Lease {
 }
 
 extension JobReader {
-  func lease(_ id: JobID, token: String) throws(SQLiteError) -> Lease? {
-    try statements[.findLease].bind(id).bind(token).first { row throws(SQLiteError) in
-      Lease(attempt: try row.read(), outcome: try row.read(), wall: try row.read(), boot: try row.read())
+  /// A job, and the lease of it that this is the token of; nil where there is no such job.
+  func leased(_ id: JobID, token: String) throws(SQLiteError) -> (row: JobRow, lease: Lease?)? {
+    try statements[.findLeased].bind(token).bind(id).first { columns throws(SQLiteError) in
+      let row = try JobRow(columns)
+      guard let attempt = try columns.read(Int?.self) else { return (row, nil) }
+      return (
+        row, Lease(attempt: attempt, outcome: try columns.read(), wall: try columns.read(), boot: try columns.read())
+      )
     }
   }
 

@@ -5,10 +5,11 @@ import SQLite
 // milliseconds.
 
 extension JobID: SQLiteValue {}
-extension JobState: SQLiteValue {}
-extension Outcome: SQLiteValue {}
-extension OnInterrupt: SQLiteValue {}
-extension Backoff.Kind: SQLiteValue {}
+extension JobState: SQLiteWord { static let words = SQLiteWords(allCases) }
+extension Outcome: SQLiteWord { static let words = SQLiteWords(allCases) }
+extension OnInterrupt: SQLiteWord { static let words = SQLiteWords(allCases) }
+extension Backoff.Kind: SQLiteWord { static let words = SQLiteWords(allCases) }
+extension JobRow.Kind: SQLiteWord { static let words = SQLiteWords(allCases) }
 
 extension Timestamp: SQLiteValue {
   func bind(to statement: Statement) { milliseconds.bind(to: statement) }

@@ -25,7 +25,7 @@ enum Query: Int, CaseIterable {
   // Attempts
   case findAttempts, insertAttempt, endAttempt, noteProcess, noteUnkillable, findLeftovers, findStart
   // Leases
-  case insertLease, findLease, extendLease, removeAttempt, findAttemptStart, findLeases
+  case insertLease, findLeased, extendLease, removeAttempt, findAttemptStart, findLeases
   case leasesDueByWall, leasesDueByBoot, nextLeaseWall, nextLeaseBoot
   // Claims and time
   case standings, standing, nextInQueue, aheadByPriority, aheadByArrival, startTimes, setStartTimes, dueByWall,
@@ -51,9 +51,9 @@ enum Query: Int, CaseIterable {
 
 extension Query {
   private static let jobColumns = """
-    id, state, queue, kind, priority, created_at, run_at, due_wall, due_boot, pending, started_at, finished_at, \
-    attempt, max_attempts, deaths, cancelling, cancelled_by, on_interrupt, unique_key, limit_key, exit_code, signal, \
-    outcome, error, result, expiries
+    j.id, j.state, j.queue, j.kind, j.priority, j.created_at, j.run_at, j.due_wall, j.due_boot, j.pending, \
+    j.started_at, j.finished_at, j.attempt, j.max_attempts, j.deaths, j.cancelling, j.cancelled_by, j.on_interrupt, \
+    j.unique_key, j.limit_key, j.exit_code, j.signal, j.outcome, j.error, j.result, j.expiries
     """
   private static let specColumns = """
     name, cwd, umask, timeout, kill_grace, retries, backoff_kind, backoff_base, backoff_max, backoff_jitter, retry_on, \
@@ -116,7 +116,7 @@ extension Query {
 
     case .numbers: "SELECT coalesce((SELECT max(id) FROM jobs), 0), last_job FROM store WHERE id = 1"
     case .keepNumber: "UPDATE store SET last_job = ? WHERE id = 1"
-    case .findJob: "SELECT \(Self.jobColumns) FROM jobs WHERE id = ?"
+    case .findJob: "SELECT \(Self.jobColumns) FROM jobs j WHERE j.id = ?"
     case .insertJob:
       """
       INSERT INTO jobs (id, state, queue, kind, priority, created_at, run_at, due_wall, due_boot, pending, \
@@ -240,8 +240,12 @@ extension Query {
       INSERT INTO attempts (job_id, attempt, run, started_at, started_boot, worker, lease, lease_wall, lease_boot) \
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
       """
-    case .findLease:
-      "SELECT attempt, outcome, lease_wall, lease_boot FROM attempts WHERE job_id = ? AND lease = ?"
+    // A job and, of its attempts, that of a token.
+    case .findLeased:
+      """
+      SELECT \(Self.jobColumns), a.attempt, a.outcome, a.lease_wall, a.lease_boot \
+      FROM jobs j LEFT JOIN attempts a ON a.job_id = j.id AND a.lease = ? WHERE j.id = ?
+      """
     case .extendLease: "UPDATE attempts SET lease_wall = ?, lease_boot = ? WHERE job_id = ? AND attempt = ?"
     case .removeAttempt: "DELETE FROM attempts WHERE job_id = ? AND attempt = ?"
     case .findAttemptStart: "SELECT started_at FROM attempts WHERE job_id = ? AND attempt = ?"
@@ -274,7 +278,7 @@ extension Query {
     case .standing: "SELECT queued, paused FROM queues WHERE name = ?"
     case .nextInQueue:
       """
-      SELECT \(Self.jobColumns) FROM jobs INDEXED BY jobs_claim \
+      SELECT \(Self.jobColumns) FROM jobs j INDEXED BY jobs_claim \
       WHERE state = 'queued' AND limit_key IS NULL AND queue = ? AND kind = ? ORDER BY priority DESC, id LIMIT ?
       """
     // Those of its queue that go before a job, no more than so many.
@@ -292,23 +296,23 @@ extension Query {
     case .setStartTimes: "UPDATE queues SET start_wall = ?, start_boot = ? WHERE name = ?"
     case .dueByWall:
       """
-      SELECT id FROM jobs INDEXED BY jobs_due_wall WHERE state = 'scheduled' AND due_wall <= ? \
+      SELECT id FROM jobs INDEXED BY jobs_due WHERE state = 'scheduled' AND due_wall <= ? \
       ORDER BY due_wall LIMIT ?
       """
     case .dueByBoot:
       """
-      SELECT id FROM jobs INDEXED BY jobs_due_boot WHERE state = 'scheduled' AND due_boot <= ? \
+      SELECT id FROM jobs INDEXED BY jobs_due WHERE state = 'scheduled' AND due_wall IS NULL AND due_boot <= ? \
       ORDER BY due_boot LIMIT ?
       """
     case .nextWall:
       """
-      SELECT due_wall FROM jobs INDEXED BY jobs_due_wall WHERE state = 'scheduled' AND due_wall IS NOT NULL \
+      SELECT due_wall FROM jobs INDEXED BY jobs_due WHERE state = 'scheduled' AND due_wall IS NOT NULL \
       ORDER BY due_wall LIMIT 1
       """
     case .nextBoot:
       """
-      SELECT due_boot FROM jobs INDEXED BY jobs_due_boot WHERE state = 'scheduled' AND due_boot IS NOT NULL \
-      ORDER BY due_boot LIMIT 1
+      SELECT due_boot FROM jobs INDEXED BY jobs_due WHERE state = 'scheduled' AND due_wall IS NULL \
+      AND due_boot IS NOT NULL ORDER BY due_boot LIMIT 1
       """
 
     case .insertDelivery:
@@ -386,8 +390,8 @@ extension Query {
       """
     case .runningWithKey:
       """
-      SELECT id FROM jobs INDEXED BY jobs_key_running WHERE state = 'running' AND limit_key IS NOT NULL \
-      AND queue = ? AND limit_key = ? LIMIT ?
+      SELECT id FROM jobs INDEXED BY jobs_lane WHERE state = 'running' AND limit_key IS NOT NULL \
+      AND queue = ? AND kind IN ('command', 'payload') AND limit_key = ? LIMIT ?
       """
     case .lanesInOrder:
       """

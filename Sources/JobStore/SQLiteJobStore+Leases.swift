@@ -4,17 +4,13 @@ import SQLite
 extension SQLiteJobStore {
   package func lease(_ terms: LeaseTerms, room: QueueRoom, at moment: Moment) async throws(StoreError) -> GrantedLeases
   {
-    var grant = try await write(isSynced: false, looksAtQueues: false) { table in
+    let written = try await write(isSynced: false, looksAtQueues: false) { table in
       try table.lease(terms, room: room, at: moment)
     }
-    for index in grant.leases.indices {
-      guard case .string(let text)? = grant.leases[index].job.payload else { continue }
-      do throws(SQLiteError) {
-        grant.leases[index].job.payload = try JSONText.value(text)
-      } catch {
-        throw StoreError(.storage(.damaged), "job \(grant.leases[index].job.id): \(error.message)")
-      }
-    }
+    var grant = GrantedLeases(nextStart: written.nextStart, isCut: written.isCut)
+    grant.leases.reserveCapacity(written.leases.count)
+    // In place: a lease is large.
+    for index in written.leases.indices { grant.leases.append(try written.leases[index].told()) }
     return grant
   }
 

@@ -9,7 +9,9 @@ enum Schema {
   /// "jobq" in ASCII, at byte 68 of the file (https://www.sqlite.org/fileformat.html#application_id).
   static let applicationID: Int64 = 0x6A6F_6271
 
-  static let migrations = [version1, limits, hooks, selection, schedules, leases, fewerPages, requestsByTime]
+  static let migrations = [
+    version1, limits, hooks, selection, schedules, leases, fewerPages, requestsByTime, rulesByState,
+  ]
   static var version: Int { migrations.count }
 
   /// Brings a database from its `user_version` to `target`, each step in a transaction of its own, and says so

@@ -159,6 +159,20 @@ import CSQLite
     return unsafe String(decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self)
   }
 
+  /// Nil where the next column's text is longer.
+  @usableFromInline func readShortText() -> ShortText? {
+    defer { column += 1 }
+    let start = unsafe sqlite3_column_text(handle, column)
+    let count = unsafe start == nil ? 0 : Int(sqlite3_column_bytes(handle, column))
+    return unsafe ShortText(UnsafeBufferPointer(start: start, count: count).span)
+  }
+
+  /// What has just been read.
+  @usableFromInline func textBefore() -> String {
+    column -= 1
+    return readText()
+  }
+
   package func readBytes() -> [UInt8] {
     defer { column += 1 }
     guard let start = unsafe sqlite3_column_blob(handle, column) else { return [] }

@@ -104,4 +104,30 @@ import Testing
       #expect(throws: SQLiteError.self) { try bad() }
     }
   }
+
+  @Test("what holds of each state is what has held since the first version, in every combination")
+  func rules() throws {
+    // What they speak of, with more than they can allow; each number is a row of its own.
+    let rows = """
+      WITH states (state) AS (VALUES ('queued'), ('running'), ('scheduled'), ('blocked'), ('held'), ('succeeded'),
+        ('failed'), ('cancelled'), ('idle')),
+        times (at) AS (VALUES (NULL), (1)), counts (n) AS (VALUES (-1), (0), (1), (2))
+      INSERT OR IGNORE INTO jobs (id, queue, kind, priority, created_at, on_interrupt, state, pending, attempt, max_attempts,
+        run_at, due_wall, due_boot, started_at, finished_at, cancelling, cancelled_by)
+      SELECT row_number() OVER (), 'q', 'command', 0, 1, 'retry', state, pending.n, attempt.n, most.n, run.at, wall.at,
+        boot.at, started.at, finished.at, cancelling.n, cancelled.at
+      FROM states, counts pending, counts attempt, counts most, times run, times wall, times boot, times started,
+        times finished, counts cancelling, times cancelled
+      WHERE pending.n < 2 AND most.n > 0
+      """
+    let allowed = try [1, Schema.version].map { version in
+      let connection = try Connection(":memory:", .memory)
+      try Schema.migrate(connection, to: version)
+      try connection.execute(rows)
+      return try connection.prepare("SELECT id FROM jobs ORDER BY id").all { row throws(SQLiteError) in
+        try row.read(Int.self)
+      }
+    }
+    #expect(allowed[0].count == 212 && allowed[0] == allowed[1])
+  }
 }
