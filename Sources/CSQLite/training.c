@@ -24,7 +24,7 @@ static const char *const schema =
     " WHEN 'succeeded' THEN pending = 0 AND due_wall IS NULL AND due_boot IS NULL AND finished_at IS NOT NULL"
     " AND attempt <= max_attempts WHEN 'failed' THEN finished_at IS NOT NULL ELSE 0 END)) STRICT;"
     "CREATE INDEX jobs_claim ON jobs (queue, kind, priority DESC, id) WHERE state = 'queued' AND limit_key IS NULL;"
-    "CREATE INDEX jobs_lane ON jobs (queue, kind, limit_key, state, id)"
+    "CREATE INDEX jobs_lane ON jobs (queue, limit_key, state, kind, priority DESC, id)"
     " WHERE limit_key IS NOT NULL AND (state = 'queued' OR state = 'running');"
     "CREATE INDEX jobs_due ON jobs (due_wall, due_boot) WHERE state = 'scheduled';"
     "CREATE UNIQUE INDEX jobs_unique ON jobs (unique_key) WHERE unique_key IS NOT NULL AND finished_at IS NULL;"
@@ -101,9 +101,10 @@ int main(int count, char **words) {
   sqlite3_stmt *next = prepare(db,
       "SELECT * FROM jobs INDEXED BY jobs_claim WHERE state = 'queued' AND limit_key IS NULL AND queue = ? AND kind = ?"
       " ORDER BY priority DESC, id LIMIT ?");
-  sqlite3_stmt *find = prepare(db, "SELECT * FROM jobs WHERE id = ?");
+  sqlite3_stmt *find = prepare(db,
+      "SELECT j.*, a.attempt, a.outcome, a.lease_boot FROM jobs j LEFT JOIN attempts a ON a.job_id = j.id AND a.lease = ?"
+      " WHERE j.id = ?");
   sqlite3_stmt *spec = prepare(db, "SELECT * FROM specs WHERE job_id = ?");
-  sqlite3_stmt *lease = prepare(db, "SELECT attempt, outcome, lease_boot FROM attempts WHERE job_id = ? AND lease = ?");
   sqlite3_stmt *change = prepare(db, save);
   sqlite3_stmt *start = prepare(db,
       "INSERT INTO attempts (job_id, attempt, run, started_at, worker, lease, lease_boot) VALUES (?, ?, ?, ?, ?, ?, ?)");
@@ -143,8 +144,7 @@ int main(int count, char **words) {
     run(begin, "");
     for (long long id = from; id < from + batch; id++) {
       snprintf(token, sizeof token, "%032llx", id * 0x9E3779B97F4A7C15ull);
-      run(find, "i", id);
-      run(lease, "it", id, token);
+      run(find, "ti", token, id);
       run(end, "itirii", now + 2 * id, "succeeded", 0ll, 0.01, id, 1ll);
       run(change, "t--iiiii-it-i", "succeeded", 0ll, now + id, now + 2 * id, 1ll, 1ll, 0ll, "succeeded", id);
     }

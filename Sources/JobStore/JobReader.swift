@@ -44,6 +44,7 @@ struct JobReader {
 
   /// As `spec`, but a payload is still its text: reading that takes longer than all the rest.
   func undecodedSpec(_ row: JobRow, looking ties: Ties = Ties()) throws(SQLiteError) -> JobSpec {
+    // Made in place: a spec is large, and each closure that it is handed through moves it.
     let columns = try statements[.findSpec].bind(row.id)
     defer { columns.reset() }
     guard try columns.step() else { throw .corrupt("job \(row.id) has no spec", doing: Query.findSpec.sql) }

@@ -7,18 +7,18 @@ extension JobTable {
     let queue: String
     let kind: JobRow.Kind
     var room: QueueRoom
-    /// Those that count against no key, as far as they have been looked up, and how many of them have been taken.
+    /// Those that count against no key, as far as they have been looked up, and the place of the next of them.
     var found: [JobRow] = []
-    var taken = 0
+    var next = 0
     /// How far its rate has been used; nil where it has none.
     var pace: Pace?
     var head: Head?
 
     /// Where its head is one of those that have been looked up: its row, which is taken.
     mutating func takeFound() -> JobRow? {
-      guard taken < found.count, found[taken].id == head?.id else { return nil }
-      taken += 1
-      return found[taken - 1]
+      guard next < found.count, found[next].id == head?.id else { return nil }
+      next += 1
+      return found[next - 1]
     }
   }
 
@@ -129,14 +129,14 @@ extension JobTable {
   {
     line.head = nil
     guard most > 0, line.room.places ?? 1 > 0 else { return }
-    if line.taken == line.found.count {
+    if line.next == line.found.count {
       let most = min(most, line.room.places ?? most)
       line.found = try statements[.nextInQueue].bind(line.queue).bind(line.kind).bind(most).all {
         row throws(SQLiteError) in try JobRow(row)
       }
-      line.taken = 0
+      line.next = 0
     }
-    var head = line.taken < line.found.count ? Head(line.found[line.taken]) : nil
+    var head = line.next < line.found.count ? Head(line.found[line.next]) : nil
     if let perKey = line.room.perKey, let keyed = try headOfLanes(line.queue, line.kind, perKey),
       head.map(keyed.comes(before:)) ?? true
     {

@@ -68,9 +68,10 @@ extension JobTable {
       }
       try statements[.dropLanes].bind(queue).run()
       let lanes = try statements[.keysInQueue].bind(queue).all { row throws(SQLiteError) in
-        Lane(queue: queue, kind: try row.read(), key: try row.read())
+        let (key, state) = (try row.read(String.self), try row.read(JobState.self))
+        return (Lane(queue: queue, kind: try row.read(), key: key), state)
       }
-      for lane in lanes { try sort(lane) }
+      for (lane, state) in lanes where state == .queued { try sort(lane) }
     }
     memory.keyLabels = labels
   }

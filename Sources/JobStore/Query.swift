@@ -383,15 +383,16 @@ extension Query {
       """
     case .dropLane: "DELETE FROM lanes WHERE queue = ? AND kind = ? AND key = ?"
     case .dropLanes: "DELETE FROM lanes WHERE queue = ?"
+    // Of what is queued and of what runs, as the index has them: in its order they are distinct.
     case .keysInQueue:
       """
-      SELECT DISTINCT kind, limit_key FROM jobs INDEXED BY jobs_lane WHERE state = 'queued' AND limit_key IS NOT NULL \
-      AND queue = ?
+      SELECT DISTINCT limit_key, state, kind FROM jobs INDEXED BY jobs_lane WHERE limit_key IS NOT NULL \
+      AND (state = 'queued' OR state = 'running') AND queue = ?
       """
     case .runningWithKey:
       """
       SELECT id FROM jobs INDEXED BY jobs_lane WHERE state = 'running' AND limit_key IS NOT NULL \
-      AND queue = ? AND kind IN ('command', 'payload') AND limit_key = ? LIMIT ?
+      AND queue = ? AND limit_key = ? LIMIT ?
       """
     case .lanesInOrder:
       """

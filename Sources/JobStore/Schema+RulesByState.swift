@@ -1,7 +1,7 @@
 extension Schema {
   /// What holds of a job, by its state: one CASE that asks only for the rules of the state that the row has, where there were
-  /// twelve CHECKs that each asked for all states; and two indices of what few jobs are, where there were four. All of them are
-  /// looked at in each step of each job. See decision 0025.
+  /// twelve CHECKs of which most asked for several; and two indices of what few jobs are, where there were four. All of them
+  /// are looked at in each step of each job. See decision 0025.
   ///
   /// The rules are those that there were. The table is made anew, since a CHECK cannot be altered.
   static let rulesByState = """
@@ -37,7 +37,7 @@ extension Schema {
       limit_key    TEXT,
       -- Leases that expired, one after the other.
       expiries     INTEGER NOT NULL DEFAULT 0,
-      CHECK (CASE state
+      CONSTRAINT "what holds of its state" CHECK (CASE state
         WHEN 'queued' THEN
           pending = 0 AND due_wall IS NULL AND due_boot IS NULL
           AND finished_at IS NULL AND attempt < max_attempts AND cancelling = 0 AND cancelled_by IS NULL
@@ -76,7 +76,7 @@ extension Schema {
     ALTER TABLE new_jobs RENAME TO jobs;
     CREATE INDEX jobs_claim ON jobs (queue, kind, priority DESC, id) WHERE state = 'queued' AND limit_key IS NULL;
     -- Those that count against a key: what is next of each, and what runs.
-    CREATE INDEX jobs_lane ON jobs (queue, kind, limit_key, state, priority DESC, id)
+    CREATE INDEX jobs_lane ON jobs (queue, limit_key, state, kind, priority DESC, id)
       WHERE limit_key IS NOT NULL AND (state = 'queued' OR state = 'running');
     -- By the wall clock; where that is NULL, by the time since this boot.
     CREATE INDEX jobs_due ON jobs (due_wall, due_boot) WHERE state = 'scheduled';
