@@ -64,9 +64,17 @@ final class Inbox<Message: Sendable>: Sendable {
   /// - Parameters:
   ///   - patience: how long to sleep at most; then there is nothing to take. Nil: for as long as it is empty.
   ///   - pace: of this thread, which stays awake for a moment where messages follow one another closely.
-  func takeAll(within patience: Duration? = nil, _ pace: inout InboxPace) -> [Message]? {
+  ///   - ahead: called where it stays awake: to do what the next message will want done first. What it gives is called
+  ///     before the thread sleeps after all. For an inbox that one thread alone takes from.
+  func takeAll(
+    within patience: Duration? = nil, _ pace: inout InboxPace, ahead: () -> () -> Void = { {} }
+  ) -> [Message]? {
     pace.begin()
-    while patience == nil, pace.staysAwake, !stirred.load(ordering: .acquiring) { sched_yield() }
+    if patience == nil, pace.staysAwake {
+      let undo = ahead()
+      while pace.staysAwake, !stirred.load(ordering: .acquiring) { sched_yield() }
+      if !stirred.load(ordering: .acquiring) { undo() }
+    }
     let taken: [Message]?? = take(within: patience) { messages in
       stirred.store(false, ordering: .relaxed)
       defer { messages = [] }
@@ -135,19 +143,26 @@ final class Inbox<Message: Sendable>: Sendable {
 /// each time that it looks: often that is the very thread for whose message it waits. See decision 0014 for what was
 /// measured.
 struct InboxPace {
-  private static let longest = Duration.microseconds(150)
-
-  private var isClose = false
+  private let longest: Duration
+  private var isClose: Bool
   private var began = ContinuousClock.now
+
+  /// - Parameters:
+  ///   - isClose: whether the last wait counts as a short one.
+  ///   - longest: how long it stays awake.
+  init(isClose: Bool = false, longest: Duration = .microseconds(150)) {
+    self.isClose = isClose
+    self.longest = longest
+  }
 
   /// A wait begins.
   mutating func begin() { began = .now }
 
   /// Whether to look once more before sleeping.
-  var staysAwake: Bool { isClose && .now - began < Self.longest }
+  var staysAwake: Bool { isClose && .now - began < longest }
 
   /// It is over.
-  mutating func end() { isClose = Self.hasCompany && .now - began < Self.longest * 2 }
+  mutating func end() { isClose = Self.hasCompany && .now - began < longest * 2 }
 
   /// On a single processor whoever looks on keeps those from running for whom it waits.
   private static let hasCompany = sysconf(Int32(_SC_NPROCESSORS_ONLN)) > 1

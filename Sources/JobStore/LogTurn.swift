@@ -105,6 +105,8 @@ struct Unsettled: Sendable {
   let began: ContinuousClock.Instant
   /// Of all requests, those that need no sync included.
   let requests: Int
+  /// How many pages it wrote to the log.
+  let pages: Int
 
   /// Syncs the log, gives it away and tells everyone. Blocks.
   /// - Parameter wake: called when the log is free.

@@ -15,6 +15,7 @@ extension Writer {
   /// connections that checkpoint at once can corrupt it (https://www.sqlite.org/wal.html#walresetbug).
   func checkpointIfDue() {
     guard connection.walPages > checkpointPages, !mustRepair, signals.damage == nil else { return }
+    leaveAhead()
     signals.log.take()
     defer { signals.log.give() }
     guard !signals.log.isInDoubt else { return }
@@ -55,6 +56,7 @@ extension Writer {
 
   /// Brings all that is committed into the database, synced.
   private func repair() throws {
+    leaveAhead()
     signals.log.take()
     defer { signals.log.give() }
     try verifyLog()

@@ -21,6 +21,8 @@ final class Writer {
   var mustRepair = false
   /// The last try to tell on failed.
   private var isTellingFailing = false
+  /// The next transaction has been begun ahead of what it is for: see `beginAhead`.
+  private var hasBegun = false
   /// Tells of what is still to be synced; the writer does so itself where there is none.
   var early: EarlyThread?
 
@@ -51,6 +53,7 @@ final class Writer {
   func commitNext(meanwhile: () -> [WriteRequest]? = { nil }) -> Unsettled? {
     checkpointIfDue()
     let obstacle = obstacle()
+    if plan.isEmpty || obstacle != nil { leaveAhead() }
     guard !plan.isEmpty else { return nil }
     let part = plan.next()
     if let obstacle {
@@ -90,6 +93,7 @@ final class Writer {
 
   /// Marks the stop as clean, empties the WAL into the database and syncs it. No other thread may be at work.
   func close() {
+    leaveAhead()
     Self.fail(idleClaims, .closed(path))
     idleClaims = []
     if let obstacle = obstacle() {
@@ -124,6 +128,21 @@ final class Writer {
     var idleClaims: [WriteRequest] = []
   }
 
+  /// Begins the next transaction while the thread stays awake for its first request: a single caller's waits for less then.
+  /// - Returns: makes it undone, before the thread sleeps.
+  func beginAhead() -> () -> Void {
+    // Whatever keeps it from that, damage too, is told to the next request, by its own BEGIN.
+    if !mustRepair, signals.damage == nil { hasBegun = (try? statements[.begin].run()) != nil }
+    return leaveAhead
+  }
+
+  /// Undoes `beginAhead`, where something else than that transaction comes first.
+  func leaveAhead() {
+    guard hasBegun else { return }
+    hasBegun = false
+    try? statements[.rollback].run()
+  }
+
   /// Where the log is somebody's it goes on for as long as that lasts, with what comes meanwhile too.
   private func transact(_ part: WritePlan.Part, _ meanwhile: () -> [WriteRequest]?) -> Unsettled? {
     let began = ContinuousClock.now
@@ -132,7 +151,8 @@ final class Writer {
     var work = Work()
     var hasLog = signals.log.tryTake()
     do {
-      try statements[.begin].run()
+      if !hasBegun { try statements[.begin].run() }
+      hasBegun = false
       CrashPoint.begun.pass()
       repeat {
         while let request = undone.popFirst() {
@@ -169,7 +189,7 @@ final class Writer {
       idleClaims += work.idleClaims
       tellEarly(isSynced: !work.synced.isEmpty)
       // Where nothing was to be written there is nothing to sync.
-      return tell(work, connection.walCommits > commits, of: asked, began)
+      return tell(work, connection.walCommits > commits ? connection.newestPages : nil, of: asked, began)
     } catch {
       if !connection.isAutocommit { try? statements[.rollback].run() }
       table.rollBack()
@@ -213,17 +233,18 @@ final class Writer {
   }
 
   /// After the COMMIT. The log is given away, here or by what is returned.
+  /// - Parameter pages: what was written to the log; nil where nothing was.
   private func tell(
-    _ work: consuming Work, _ hasWritten: Bool, of requests: Int, _ began: ContinuousClock.Instant
+    _ work: consuming Work, _ pages: Int?, of requests: Int, _ began: ContinuousClock.Instant
   ) -> Unsettled? {
     // Where its own was refused it tries again, at rest.
     if let wasOwnRefused = work.wasOwnRefused { isTellingFailing = wasOwnRefused }
     let changes = table.takeChanges()
     work.free.changes = Array(changes[..<work.freeChanges])
     work.synced.changes = Array(changes[work.freeChanges...])
-    if hasWritten, !work.synced.isEmpty {
+    if let pages, !work.synced.isEmpty {
       if !work.free.isEmpty { signals.log.tell(work.free, signals) {} }
-      return Unsettled(group: work.synced, file: logFile, began: began, requests: requests)
+      return Unsettled(group: work.synced, file: logFile, began: began, requests: requests, pages: pages)
     }
     signals.log.settle()
     signals.commits.note(requests: requests, took: .now - began, isSynced: false)

@@ -27,6 +27,9 @@ package final class Connection {
   /// at one address.
   private final class Signals {
     var walPages: Int32 = 0
+    /// The newest commit's last page in the log, and how many it wrote.
+    var logEnd: Int32 = 0
+    var newestPages: Int32 = 0
     var walCommits = 0
     var isCancelled: (@Sendable () -> Bool)?
   }
@@ -172,6 +175,9 @@ package final class Connection {
       { context, _, _, pages in
         if let context = unsafe context {
           let signals = unsafe Unmanaged<Signals>.fromOpaque(context).takeUnretainedValue()
+          // A log that has begun anew has no more than this commit.
+          signals.newestPages = pages >= signals.logEnd ? pages - signals.logEnd : pages
+          signals.logEnd = pages
           signals.walPages = pages
           signals.walCommits += 1
         }
@@ -181,6 +187,9 @@ package final class Connection {
 
   /// Pages in the WAL that the database may still need, after the latest commit or checkpoint of this connection.
   package var walPages: Int { Int(signals.walPages) }
+  /// How many pages the newest transaction that has written something wrote to the WAL, more or less: the first since
+  /// `takeOverCheckpoints` counts all that the WAL has.
+  package var newestPages: Int { Int(signals.newestPages) }
   /// How many transactions of this connection have written something, since `takeOverCheckpoints`.
   package var walCommits: Int { signals.walCommits }
 

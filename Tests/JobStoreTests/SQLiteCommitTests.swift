@@ -29,21 +29,28 @@ private final class Bench {
   /// Commits these as one group and gives what was answered meanwhile, in the order of the answers, and the changes
   /// of each commit.
   func commit(_ requests: [Request]) -> (answers: [String], commits: [[JobChange]]) {
-    let answers = answers
     let earlier = heard.count
     let commits = Mutex<[[JobChange]]>([])
     signals.observe { changes in commits.withLock { $0.append(changes) } }
-    writer.commit(
-      requests.map { request in
-        WriteRequest(isSynced: request.isSynced, weight: request.weight, looksAtQueues: request.looksAtQueues) {
-          table in
-          let answer = try request.body(table)
-          return { answers.note("\(request.name): \(answer)") }
-        } fail: { error in
-          answers.note("\(request.name): \(error.code)")
-        }
-      })
+    writer.commit(requests.map(posted))
     return (Array(heard[earlier...]), commits.withLock { $0 })
+  }
+
+  /// Commits these as one group, and does nothing after that.
+  func commitOnly(_ requests: Request...) {
+    writer.accept(requests.map(posted))
+    _ = writer.commitNext()?.settle(signals)
+  }
+
+  private func posted(_ request: Request) -> WriteRequest {
+    let answers = answers
+    return WriteRequest(isSynced: request.isSynced, weight: request.weight, looksAtQueues: request.looksAtQueues) {
+      table in
+      let answer = try request.body(table)
+      return { answers.note("\(request.name): \(answer)") }
+    } fail: { error in
+      answers.note("\(request.name): \(error.code)")
+    }
   }
 
   struct Request {
@@ -309,6 +316,7 @@ private final class Bench {
       let other = try Connection(directory + "/jobq.db", .readWrite)
       try other.neverCheckpointOnClose()
       try other.execute("BEGIN IMMEDIATE")
+      _ = bench.writer.beginAhead()
       let locked = bench.commit([Bench.add("a", .command()), Bench.claim(1), Bench.add("b", .command())])
       #expect(Set(locked.answers.map { $0.prefix(while: { $0 != ":" }) }) == ["a", "b", "claim"])
       try other.execute("ROLLBACK")
@@ -533,6 +541,59 @@ private final class Bench {
       #expect(stat(directory + "/jobq.db-wal", &log) == 0)
       #expect(log.st_size < 8 << 20, "\(log.st_size) bytes after 20 MB of jobs")
       await store.close()
+    }
+  }
+
+  @Test("and where damage is noted meanwhile")
+  func aheadOfDamage() async throws {
+    try await withDirectory { directory in
+      let bench = try Bench(directory)
+      let other = try Connection(directory + "/jobq.db", .readWrite)
+      _ = bench.writer.beginAhead()
+      bench.signals.note(damage: .damaged("found by a test"))
+      bench.commitOnly(Bench.add("refused", .command()))
+      #expect(bench.heard == ["refused: \(StoreError.Code.storage(.damaged))"])
+      try other.execute("BEGIN IMMEDIATE; ROLLBACK")
+    }
+  }
+
+  @Test(
+    "what has been begun ahead is the next transaction, and is left where none comes, before a copy of the log and at the end"
+  )
+  func ahead() async throws {
+    try await withDirectory { directory in
+      let bench = try Bench(directory)
+      let other = try Connection(directory + "/jobq.db", .readWrite)
+      _ = bench.writer.beginAhead()
+      #expect(throws: SQLiteError.self) { try other.execute("BEGIN IMMEDIATE") }
+      bench.commitOnly(Bench.add("one", .command()))
+      #expect(bench.heard == ["one: 1"])
+      try other.execute("BEGIN IMMEDIATE; ROLLBACK")
+
+      _ = bench.writer.beginAhead()
+      bench.commitOnly()
+      try other.execute("BEGIN IMMEDIATE; ROLLBACK")
+
+      _ = bench.writer.beginAhead()
+      let many = Array(repeating: JobSpec.command(String(repeating: "x", count: 2000)), count: 2000)
+      bench.commitOnly(
+        Bench.Request(name: "many") { table in
+          try table.enqueue(many.map { spec throws in try EncodedSpec(spec) }, at: .start).count
+        })
+      #expect(bench.writer.connection.walPages > 1024)
+      _ = bench.writer.beginAhead()
+      bench.commitOnly(Bench.add("after the copy", .command()))
+      #expect(bench.writer.connection.walPages < 100)
+
+      _ = bench.writer.beginAhead()
+      bench.writer.noteUncertainty()
+      bench.commitOnly(Bench.add("after the repair", .command()))
+      #expect(!bench.writer.mustRepair)
+
+      _ = bench.writer.beginAhead()
+      bench.writer.close()
+      #expect(bench.heard == ["one: 1", "many: 2000", "after the copy: 1", "after the repair: 1"])
+      #expect(try other.value("SELECT count(*) FROM runs WHERE clean = 1", as: Int.self) == 1)
     }
   }
 

@@ -89,6 +89,31 @@ import Testing
     }
   }
 
+  @Test(
+    "so they are where nothing waited when it was committed, if it wrote more than is on the disk at once",
+    .timeLimit(.minutes(1)))
+  func overlapsWithWhatIsLarge() async throws {
+    try await withDirectory { directory in
+      let store = try await SQLiteJobStore.open(directory: directory)
+      sync_hold(directory, 1)
+      async let first = store.write { table in
+        try table.enqueue(Array(repeating: EncodedSpec(.command()), count: 1000), at: .start).count
+      }
+      await isHeld(directory)
+      let secondDone = DispatchSemaphore(value: 0)
+      async let second = store.write { table in
+        defer { secondDone.signal() }
+        return try table.enqueue([EncodedSpec(.command())], at: .start)[0].id
+      }
+      await away { secondDone.wait() }
+      #expect(try count(in: directory) == 1000)
+      sync_hold(directory, 0)
+      #expect(try await first == 1000)
+      #expect(try await second == JobID(1001))
+      await store.close()
+    }
+  }
+
   @Test("a sync that fails while the next transaction is at work costs neither anything where it can be made good")
   func failsMeanwhile() async throws {
     try await withDirectory { directory in
