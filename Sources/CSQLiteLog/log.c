@@ -114,12 +114,16 @@ static int log_check_reserved_lock(sqlite3_file *base, int *result) {
 }
 
 /// Makes the file at least so long, with zeros. What is there stays.
+///
+/// In whole pieces of 64 KiB: the kernel takes each into its page cache as one (a large folio), where it can, and whatever is
+/// written over it later, and synced, is a few pieces for it instead of many pages.
 static int lengthen(sqlite3_file *real, sqlite3_int64 size) {
-  static const char zeros[1 << 16];
+  static const char zeros[64 << 10];
   sqlite3_int64 end = 0;
   int code = real->pMethods->xFileSize(real, &end);
   while (code == SQLITE_OK && end < size) {
-    const int count = size - end < (sqlite3_int64)sizeof zeros ? (int)(size - end) : (int)sizeof zeros;
+    const sqlite3_int64 whole = (sqlite3_int64)sizeof zeros - end % (sqlite3_int64)sizeof zeros;
+    const int count = (int)(size - end < whole ? size - end : whole);
     code = real->pMethods->xWrite(real, zeros, count, end);
     end += count;
   }

@@ -36,11 +36,11 @@ package protocol JSONWritable {
   /// What has been written as text: JSON is UTF-8.
   package var text: String { unsafe withBytes { unsafe String(decoding: $0, as: UTF8.self) } }
 
-  private mutating func makeRoom(for length: Int) {
+  @inline(__always) private mutating func makeRoom(for length: Int) {
     if capacity - count < length { grow(by: length) }
   }
 
-  private mutating func grow(by length: Int) {
+  @inline(never) private mutating func grow(by length: Int) {
     let larger = capacity + max(capacity, length)
     let new = UnsafeMutableRawPointer.allocate(byteCount: larger, alignment: 1)
     unsafe new.copyMemory(from: memory, byteCount: count)
@@ -49,7 +49,8 @@ package protocol JSONWritable {
     capacity = larger
   }
 
-  private mutating func put(_ source: UnsafeRawPointer, _ length: Int) {
+  // Inlined, with who calls it: where a literal is written its length is known, and to copy it is two or three moves.
+  @inline(__always) private mutating func put(_ source: UnsafeRawPointer, _ length: Int) {
     makeRoom(for: length)
     // There is room from `count` on for `length` bytes.
     unsafe (memory + count).copyMemory(from: source, byteCount: length)
@@ -64,17 +65,24 @@ package protocol JSONWritable {
 
   // MARK: Punctuation and words
 
-  /// Writes `text` as it stands.
-  package mutating func raw(_ text: StaticString) { unsafe put(text.utf8Start, text.utf8CodeUnitCount) }
-
-  package mutating func raw(_ byte: UInt8) {
-    makeRoom(for: 1)
+  /// Writes one byte for which there is room.
+  @inline(__always) private mutating func append(_ byte: UInt8) {
     unsafe memory.storeBytes(of: byte, toByteOffset: count, as: UInt8.self)
     count += 1
   }
 
+  /// Writes `text` as it stands.
+  @inline(__always) package mutating func raw(_ text: StaticString) {
+    unsafe put(text.utf8Start, text.utf8CodeUnitCount)
+  }
+
+  package mutating func raw(_ byte: UInt8) {
+    makeRoom(for: 1)
+    append(byte)
+  }
+
   /// Writes a member with what stands before it and its key, such as `,"state":`, in one piece.
-  package mutating func member(_ beginning: StaticString, _ value: some JSONWritable) {
+  @inline(__always) package mutating func member(_ beginning: StaticString, _ value: some JSONWritable) {
     raw(beginning)
     value.write(to: &self)
   }
@@ -87,8 +95,16 @@ package protocol JSONWritable {
   }
 
   private mutating func digits(_ value: UInt64) {
-    if value > 9 { digits(value / 10) }
-    raw(0x30 + UInt8(truncatingIfNeeded: value % 10))
+    var (rest, length) = (value, 1)
+    while rest > 9 { (rest, length) = (rest / 10, length + 1) }
+    makeRoom(for: length)
+    rest = value
+    // From the last to the first.
+    for place in stride(from: count + length - 1, through: count, by: -1) {
+      unsafe memory.storeBytes(of: 0x30 + UInt8(truncatingIfNeeded: rest % 10), toByteOffset: place, as: UInt8.self)
+      rest /= 10
+    }
+    count += length
   }
 
   package mutating func number(_ value: Double) {
@@ -135,9 +151,10 @@ package protocol JSONWritable {
 
   /// A time in quotation marks, as `Timestamp.rfc3339` says it.
   package mutating func time(_ time: Timestamp) {
-    raw(UInt8(ascii: "\""))
-    time.writeRFC3339 { raw($0) }
-    raw(UInt8(ascii: "\""))
+    makeRoom(for: Timestamp.rfc3339Length + 2)
+    append(UInt8(ascii: "\""))
+    time.writeRFC3339 { append($0) }
+    append(UInt8(ascii: "\""))
   }
 }
 
@@ -208,12 +225,14 @@ extension Optional: JSONWritable where Wrapped: JSONWritable {
 
 extension Array: JSONWritable where Element: JSONWritable {
   package func write(to json: inout JSONBuilder) {
-    guard let first else { return json.raw("[]") }
-    json.raw(UInt8(ascii: "["))
-    first.write(to: &json)
-    for element in dropFirst() {
-      json.raw(UInt8(ascii: ","))
-      element.write(to: &json)
+    if isEmpty { return json.raw("[]") }
+    var separator = UInt8(ascii: "[")
+    // In place: an element may be large.
+    let elements = span
+    for index in elements.indices {
+      json.raw(separator)
+      elements[index].write(to: &json)
+      separator = UInt8(ascii: ",")
     }
     json.raw(UInt8(ascii: "]"))
   }

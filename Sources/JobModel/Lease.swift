@@ -112,4 +112,11 @@ package struct LeaseGrant: Sendable, Hashable, Codable {
   package var jobs: [LeasedJob]
 
   package init(jobs: [LeasedJob]) { self.jobs = jobs }
+
+  /// Leaves what `viewer` may see of the jobs.
+  package mutating func mask(for viewer: UInt32?) {
+    for index in jobs.indices where !jobs[index].job.isWhole(for: viewer) {
+      jobs[index].job = jobs[index].job.visible(to: viewer)
+    }
+  }
 }

@@ -20,7 +20,7 @@ struct JobReader {
   }
 
   func job(_ row: JobRow) throws(SQLiteError) -> Job {
-    var job = try Job(row, spec(row))
+    var job = try row.told(spec(row))
     job.attempts = try attempts(of: row.id)
     return job
   }
@@ -198,40 +198,42 @@ extension Backoff {
   }
 }
 
-extension Job {
-  init(_ row: JobRow, _ spec: JobSpec) throws(SQLiteError) {
-    self.init(
-      id: row.id, state: row.state, queue: row.queue, priority: row.priority, createdAt: row.createdAt,
-      attempt: row.attempt, maxAttempts: row.maxAttempts, killGrace: spec.killGrace, backoff: spec.backoff,
-      onInterrupt: row.onInterrupt, splitOutput: spec.splitOutput, cancelling: row.cancelling)
-    name = spec.name
-    labels = spec.labels
+extension JobRow {
+  /// The job as people and programs are told of it, without its attempts.
+  func told(_ spec: JobSpec) throws(SQLiteError) -> Job {
+    var job = Job(
+      id: id, state: state, queue: queue, priority: priority, createdAt: createdAt, attempt: attempt,
+      maxAttempts: maxAttempts, killGrace: spec.killGrace, backoff: spec.backoff, onInterrupt: onInterrupt,
+      splitOutput: spec.splitOutput, cancelling: cancelling)
+    job.name = spec.name
+    job.labels = spec.labels
     switch spec.work {
-    case .command(let words): command = words
-    case .payload(let value): payload = value
+    case .command(let words): job.command = words
+    case .payload(let value): job.payload = value
     }
-    cwd = spec.cwd
+    job.cwd = spec.cwd
     // Most have none of these.
-    if !spec.env.isEmpty { env = spec.env.mapValues { $0 } }
-    if !spec.after.isEmpty { after = spec.after.sorted() }
-    if !spec.afterAny.isEmpty { afterAny = spec.afterAny.sorted() }
-    umask = spec.umask.map { mask in
+    if !spec.env.isEmpty { job.env = spec.env.mapValues { $0 } }
+    if !spec.after.isEmpty { job.after = spec.after.sorted() }
+    if !spec.afterAny.isEmpty { job.afterAny = spec.afterAny.sorted() }
+    job.umask = spec.umask.map { mask in
       let digits = String(mask, radix: 8)
       return String(repeating: "0", count: max(0, 3 - digits.count)) + digits
     }
-    runAt = row.runAt
-    startedAt = row.startedAt
-    finishedAt = row.finishedAt
-    timeout = spec.timeout
-    retryOn = spec.retryOn
-    noRetryOn = spec.noRetryOn
-    uniqueKey = row.uniqueKey
-    exitCode = row.exitCode
-    signal = row.signal
-    outcome = row.outcome
-    error = row.error
-    if let text = row.result { result = try JSONText.value(text) }
-    submittedBy = spec.submittedBy
+    job.runAt = runAt
+    job.startedAt = startedAt
+    job.finishedAt = finishedAt
+    job.timeout = spec.timeout
+    job.retryOn = spec.retryOn
+    job.noRetryOn = spec.noRetryOn
+    job.uniqueKey = uniqueKey
+    job.exitCode = exitCode
+    job.signal = signal
+    job.outcome = outcome
+    job.error = error
+    if let result { job.result = try JSONText.value(result) }
+    job.submittedBy = spec.submittedBy
+    return job
   }
 }
 

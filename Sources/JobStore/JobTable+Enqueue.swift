@@ -18,7 +18,7 @@ extension JobTable {
   /// Adds one job and gives it as it now is. A new one is not read back: its row and its spec are at hand.
   func enqueueOne(_ encoded: EncodedSpec, at moment: Moment) throws -> EnqueuedJob {
     switch try enqueue(encoded, among: [], at: moment) {
-    case .new(let row): return EnqueuedJob(job: try Job(row, encoded.spec), isNew: true)
+    case .new(let row): return EnqueuedJob(job: try row.told(encoded.spec), isNew: true)
     case .existing(let id):
       guard let job = try reader.job(id) else {
         throw StoreError(.noSuchJob(id), "job \(id), which this request_id stands for, has been removed")

@@ -34,9 +34,9 @@ extension JobTable {
   private static let enough = 4 << 20
 
   /// The attempt's row goes, and its number is free: nobody has seen it.
-  func giveBack(_ leases: [LeasedAttempt], at moment: Moment) throws {
+  func giveBack(_ leases: [LeasedJob], at moment: Moment) throws {
     for lease in leases {
-      guard let (old, held) = try reader.leased(lease.job.id, token: lease.token), held?.isCurrent(for: old) == true
+      guard let (old, held) = try reader.leased(lease.job.id, token: lease.lease), held?.isCurrent(for: old) == true
       else {
         continue
       }
@@ -143,12 +143,12 @@ struct WrittenLease: Sendable {
   var attempts: [Attempt]
   var token: String
 
-  func told() throws(StoreError) -> LeasedAttempt {
+  fileprivate func told() throws(StoreError) -> LeasedJob {
     do throws(SQLiteError) {
-      var leased = try LeasedAttempt(job: Job(row, spec), token: token)
-      leased.job.attempts = attempts
-      if case .payload(.string(let text)) = spec.work { leased.job.payload = try JSONText.value(text) }
-      return leased
+      var job = try row.told(spec)
+      job.attempts = attempts
+      if case .payload(.string(let text)) = spec.work { job.payload = try JSONText.value(text) }
+      return LeasedJob(job: job, lease: token)
     } catch {
       throw StoreError(.storage(.damaged), "job \(row.id): \(error.message)")
     }
@@ -160,6 +160,15 @@ struct WrittenLeases: Sendable {
   var leases: [WrittenLease] = []
   var nextStart: Int64?
   var isCut = false
+
+  func told() throws(StoreError) -> GrantedLeases {
+    var grant = GrantedLeases(nextStart: nextStart, isCut: isCut)
+    grant.leases.reserveCapacity(leases.count)
+    // In place: a lease is large.
+    let leases = leases.span
+    for index in leases.indices { grant.leases.append(try leases[index].told()) }
+    return grant
+  }
 }
 
 /// An attempt that a worker has, or had.

@@ -15,7 +15,7 @@ package protocol LeaseStore: Sendable {
   func lease(_ terms: LeaseTerms, room: QueueRoom, at moment: Moment) async throws(StoreError) -> GrantedLeases
   /// Makes leases undone that no worker has been told of: the jobs are queued as before, with no trace of an
   /// attempt. Those that have ended meanwhile are left out. Not synced: one that is forgotten expires.
-  func giveBack(_ leases: [LeasedAttempt], at moment: Moment) async throws(StoreError)
+  func giveBack(_ leases: [LeasedJob], at moment: Moment) async throws(StoreError)
   /// Does what workers say of their leases, in order, each for itself, and gives a verdict for each. A report is
   /// done only for the token of the job's running attempt, and only before the lease's end, swept or not. One
   /// that was done is answered in the same way when it is said again.
@@ -26,27 +26,16 @@ package protocol LeaseStore: Sendable {
   func leases() async throws(StoreError) -> [HeldLease]
 }
 
-/// A job that has just been leased.
-package struct LeasedAttempt: Sendable, Hashable {
-  /// `env` unmasked.
-  package var job: Job
-  package var token: String
-
-  package init(job: Job, token: String) {
-    self.job = job
-    self.token = token
-  }
-}
-
 /// What was found for a worker.
 package struct GrantedLeases: Sendable, Hashable {
-  package var leases: [LeasedAttempt]
+  /// `env` unmasked.
+  package var leases: [LeasedJob]
   /// See `ClaimReport.nextStart`.
   package var nextStart: Int64?
   /// The payloads were enough for one answer: more jobs may be there.
   package var isCut: Bool
 
-  package init(leases: [LeasedAttempt] = [], nextStart: Int64? = nil, isCut: Bool = false) {
+  package init(leases: [LeasedJob] = [], nextStart: Int64? = nil, isCut: Bool = false) {
     self.leases = leases
     self.nextStart = nextStart
     self.isCut = isCut

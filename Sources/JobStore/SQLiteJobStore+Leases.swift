@@ -7,14 +7,10 @@ extension SQLiteJobStore {
     let written = try await write(isSynced: false, looksAtQueues: false) { table in
       try table.lease(terms, room: room, at: moment)
     }
-    var grant = GrantedLeases(nextStart: written.nextStart, isCut: written.isCut)
-    grant.leases.reserveCapacity(written.leases.count)
-    // In place: a lease is large.
-    for index in written.leases.indices { grant.leases.append(try written.leases[index].told()) }
-    return grant
+    return try written.told()
   }
 
-  package func giveBack(_ leases: [LeasedAttempt], at moment: Moment) async throws(StoreError) {
+  package func giveBack(_ leases: [LeasedJob], at moment: Moment) async throws(StoreError) {
     try await write(isSynced: false) { table in try table.giveBack(leases, at: moment) }
   }
 

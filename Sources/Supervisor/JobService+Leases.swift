@@ -10,8 +10,9 @@ extension JobService {
   package func lease(_ request: LeaseRequest, queue: String, viewer: UInt32?) async throws(Problem) -> LeaseGrant {
     let terms: LeaseTerms
     do throws(InvalidValue) { terms = try request.checked(queue: queue) } catch { throw Problem(error) }
-    let leases = try await supervisor.lease(terms)
-    return LeaseGrant(jobs: leases.map { LeasedJob(job: $0.job.visible(to: viewer), lease: $0.token) })
+    var grant = LeaseGrant(jobs: try await supervisor.lease(terms))
+    grant.mask(for: viewer)
+    return grant
   }
 
   /// What workers say of their leases: each is done or refused for itself, all in one commit, on the disk before

@@ -1,4 +1,4 @@
-package import JobModel
+import JobModel
 package import JobStore
 
 /// Leases: attempts that outside workers have. They count against the limits of their queues, not against the
@@ -30,11 +30,11 @@ extension SchedulerCore {
     case lookFailed(ticket: UInt64)
     /// It waits no longer.
     case timeUp(ticket: UInt64)
-    /// An attempt of a worker has ended, or was given back. Said beside the commit's changes, by whoever must
-    /// not be overtaken by the next request.
-    case ended(JobID, attempt: Int)
-    /// A lease ends at this time by CLOCK_BOOTTIME.
-    case due(Int64)
+    /// What workers have said of their leases, as the store has answered. Said beside the commit's changes, by whoever
+    /// must not be overtaken by the next request.
+    case settled([SettledLease])
+    /// Leases that no worker has heard of are about to be undone.
+    case givenBack([HeldLease])
     /// What is out, as the store has it: at the start, or after a look whose answer was lost.
     case found([HeldLease])
     /// The store is being asked for what is out; until `read` what ends is remembered, since the answer may still have it.
@@ -67,8 +67,12 @@ extension SchedulerCore {
       desk.remove(ticket)
       forgetEndedLeases()
     case .timeUp(let ticket): desk.makeImpatient(ticket)
-    case .ended(let id, let attempt): endLease(id, attempt)
-    case .due(let time): arm(leaseEnding: time, &actions)
+    case .settled(let leases):
+      for lease in leases {
+        if let attempt = lease.ended { endLease(lease.verdict.id, attempt) }
+        if let due = lease.due { arm(leaseEnding: due, &actions) }
+      }
+    case .givenBack(let leases): for lease in leases { endLease(lease.id, lease.attempt) }
     case .found(let leases):
       for lease in leases where leasesEnded[Attempt(id: lease.id, number: lease.attempt)] == nil { add(lease) }
       forgetEndedLeases()
@@ -159,7 +163,7 @@ extension SchedulerCore {
         let count = min(line.asks[index].limit, leaseRoom(in: queue))
         guard count > 0 else { break }
         var room = QueueRoom(queueLimits[queue] ?? QueueLimits())
-        for job in running.values where job.queue == queue { room.take() }
+        if room.places != nil { for job in running.values where job.queue == queue { room.take() } }
         actions.append(.look(ticket: line.asks[index].ticket, count, room))
         desk.look(index, in: queue, for: count)
       }

@@ -28,11 +28,20 @@ package struct ServiceCounters: Sendable {
   package init() {}
 
   package mutating func note(_ changes: [JobChange]) {
-    for change in changes where change.from == nil || change.since != nil {
-      let name = queues[change.queue] != nil || queues.count < Self.mostQueues ? change.queue : Self.others
-      queues[name, default: Queue()].note(change)
-    }
+    // In place: they are many.
+    let changes = changes.span
+    for index in changes.indices where changes[index].isCounted { note(changes[index]) }
   }
+
+  private mutating func note(_ change: JobChange) {
+    // Most often it is a queue that is known.
+    guard queues[change.queue]?.note(change) == nil else { return }
+    queues[queues.count < Self.mostQueues ? change.queue : Self.others, default: Queue()].note(change)
+  }
+}
+
+extension JobChange {
+  fileprivate var isCounted: Bool { from == nil || since != nil }
 }
 
 extension ServiceCounters.Queue {

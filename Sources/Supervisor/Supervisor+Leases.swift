@@ -13,12 +13,12 @@ extension Supervisor {
   /// Leases for an outside worker; waits where it asks to and there is nothing, until the task is cancelled. What
   /// was granted to a task that has been cancelled meanwhile is given back: nobody would hear of it.
   /// - Throws: what storage says.
-  func lease(_ terms: LeaseTerms) async throws(Problem) -> [LeasedAttempt] {
+  func lease(_ terms: LeaseTerms) async throws(Problem) -> [LeasedJob] {
     leaseTickets += 1
     let ticket = leaseTickets
     guard terms.wait > .zero else { return try await grant(terms, ticket) }
     // The first of the two ends the other: the grant, or the time.
-    let granted = await withTaskGroup(of: Result<[LeasedAttempt], Problem>?.self) { group in
+    let granted = await withTaskGroup(of: Result<[LeasedJob], Problem>?.self) { group in
       group.addTask {
         do throws(Problem) { return .success(try await self.grant(terms, ticket)) } catch { return .failure(error) }
       }
@@ -43,7 +43,7 @@ extension Supervisor {
     apply(.lease(.timeUp(ticket: ticket)))
   }
 
-  private func grant(_ terms: LeaseTerms, _ ticket: UInt64) async throws(Problem) -> [LeasedAttempt] {
+  private func grant(_ terms: LeaseTerms, _ ticket: UInt64) async throws(Problem) -> [LeasedJob] {
     let ask = SchedulerCore.LeaseAsk(
       ticket: ticket, queue: terms.queue, limit: terms.limit,
       isPatient: terms.wait > .zero && !leaseTimesUp.contains(ticket))
@@ -95,8 +95,8 @@ extension Supervisor {
 
   /// Where this fails the leases expire, which comes to the same but later. The core hears of it before the store
   /// frees the attempts' numbers: the next who has such a job has the same number.
-  private func giveBack(_ leases: [HeldLease], _ granted: [LeasedAttempt]) async {
-    for lease in leases { apply(.lease(.ended(lease.id, attempt: lease.attempt))) }
+  private func giveBack(_ leases: [HeldLease], _ granted: [LeasedJob]) async {
+    apply(.lease(.givenBack(leases)))
     do throws(StoreError) {
       try await store.giveBack(granted, at: time.now())
     } catch {
@@ -129,10 +129,7 @@ extension Supervisor {
       storageFailed(error)
       throw Problem(error)
     }
-    for lease in settled {
-      if let attempt = lease.ended { apply(.lease(.ended(lease.verdict.id, attempt: attempt))) }
-      if let due = lease.due { apply(.lease(.due(due))) }
-    }
+    apply(.lease(.settled(settled)))
     return settled.map(\.verdict)
   }
 

@@ -17,7 +17,7 @@ import Testing
       let taken = try await store.lease("q", 2)
       #expect(taken.map(\.job.id) == [ids[2], ids[0]])
       #expect(taken.allSatisfy { $0.job.state == .running && $0.job.attempt == 1 })
-      #expect(Set(taken.map(\.token)).count == 2)
+      #expect(Set(taken.map(\.lease)).count == 2)
       #expect(taken[0].job.attempts.map(\.worker) == ["w"])
       #expect(taken[0].job.attempts.map(\.leaseExpiresAt) == [(Moment.start + 60).wall])
       #expect(taken[0].job == (try await store.found(ids[2])), "what is handed out is what is stored")
@@ -52,10 +52,10 @@ import Testing
       let result = JSONValue.object(["sent": .integer(3)])
       let settled = try await store.settle(
         [
-          .init(id: ids[0], token: leases[0].token, word: .complete(result)),
-          .init(id: ids[1], token: leases[1].token, word: .fail(error: "no such host", retry: true, random: 0)),
-          .init(id: ids[2], token: leases[2].token, word: .fail(error: "bad address", retry: false, random: 0)),
-          .init(id: ids[3], token: leases[3].token, word: .extend(.seconds(90))),
+          .init(id: ids[0], token: leases[0].lease, word: .complete(result)),
+          .init(id: ids[1], token: leases[1].lease, word: .fail(error: "no such host", retry: true, random: 0)),
+          .init(id: ids[2], token: leases[2].lease, word: .fail(error: "bad address", retry: false, random: 0)),
+          .init(id: ids[3], token: leases[3].lease, word: .extend(.seconds(90))),
         ], at: .start + 10)
       #expect(
         settled == [
@@ -86,20 +86,20 @@ import Testing
         })
       let first = try #require(try await store.lease().first)
       #expect(await store.says(id, "guess", .complete(nil))?.code == .stale)
-      #expect(await store.says(JobID(99), first.token, .complete(nil))?.code == .notFound)
+      #expect(await store.says(JobID(99), first.lease, .complete(nil))?.code == .notFound)
       let failed = LeaseReport.Word.fail(error: nil, retry: true, random: 0)
-      #expect(await store.says(id, first.token, failed)?.ok == true)
+      #expect(await store.says(id, first.lease, failed)?.ok == true)
       let second = try #require(try await store.lease().first)
       #expect(second.job.attempt == 2)
       // The late worker of the first attempt.
-      let late = await store.says(id, first.token, .complete(.string("late")))
+      let late = await store.says(id, first.lease, .complete(.string("late")))
       #expect(late?.code == .ended && late?.ok == false && late?.state == .running)
-      #expect(await store.says(id, first.token, .extend(.seconds(9)))?.code == .ended)
+      #expect(await store.says(id, first.lease, .extend(.seconds(9)))?.code == .ended)
       // A worker whose reply was lost asks again: nothing is done twice.
-      #expect(await store.says(id, first.token, failed)?.ok == true)
-      #expect(await store.says(id, second.token, .complete(.string("a")))?.state == .succeeded)
-      #expect(await store.says(id, second.token, .complete(.string("b")))?.ok == true)
-      #expect(await store.says(id, second.token, failed)?.code == .ended)
+      #expect(await store.says(id, first.lease, failed)?.ok == true)
+      #expect(await store.says(id, second.lease, .complete(.string("a")))?.state == .succeeded)
+      #expect(await store.says(id, second.lease, .complete(.string("b")))?.ok == true)
+      #expect(await store.says(id, second.lease, failed)?.code == .ended)
       let job = try await store.found(id)
       #expect(job.state == .succeeded && job.result == .string("a") && job.attempt == 2)
     }
@@ -116,11 +116,11 @@ import Testing
       // The wall clock may go where it likes.
       let byWall = Moment(wall: Timestamp(milliseconds: .max / 2), boot: (Moment.start + 59).boot)
       #expect(try await store.expireLeases(at: byWall, limit: 9).expired.isEmpty)
-      let unswept = await store.says(id, lease.token, .complete(nil), at: .start + 60)
+      let unswept = await store.says(id, lease.lease, .complete(nil), at: .start + 60)
       #expect(unswept?.code == .expired && unswept?.state == .running)
       report = try await store.expireLeases(at: .start + 60, limit: 9)
       #expect(report.expired == [HeldLease(id: id, attempt: 1, queue: "default")] && report.nextBoot == nil)
-      #expect(await store.says(id, lease.token, .complete(nil), at: .start + 60)?.code == .expired)
+      #expect(await store.says(id, lease.lease, .complete(nil), at: .start + 60)?.code == .expired)
       let job = try await store.found(id)
       #expect(job.state == .queued && job.maxAttempts == 2 && job.outcome == .leaseExpired)
       #expect(job.attempts.map(\.outcome) == [.leaseExpired])
@@ -134,11 +134,11 @@ import Testing
     try await engine.withStore { store in
       let id = try await store.add(.payload())
       let lease = try #require(try await store.lease().first)
-      #expect(await store.says(id, lease.token, .extend(.seconds(60)), at: .start + 59)?.ok == true)
+      #expect(await store.says(id, lease.lease, .extend(.seconds(60)), at: .start + 59)?.ok == true)
       #expect(try await store.expireLeases(at: .start + 118, limit: 9).expired.isEmpty)
-      #expect(await store.says(id, lease.token, .extend(.seconds(1)), at: .start + 118)?.ok == true)
+      #expect(await store.says(id, lease.lease, .extend(.seconds(1)), at: .start + 118)?.ok == true)
       #expect(try await store.expireLeases(at: .start + 119, limit: 9).expired.map(\.id) == [id])
-      #expect(await store.says(id, lease.token, .extend(.seconds(9)), at: .start + 119)?.code == .expired)
+      #expect(await store.says(id, lease.lease, .extend(.seconds(9)), at: .start + 119)?.code == .expired)
     }
   }
 
@@ -161,7 +161,7 @@ import Testing
       for _ in 0..<4 { try await expire() }
       let lease = try #require(try await store.lease(at: moment).first)
       #expect(
-        await store.says(id, lease.token, .fail(error: nil, retry: true, random: 0), at: moment)?.state == .queued)
+        await store.says(id, lease.lease, .fail(error: nil, retry: true, random: 0), at: moment)?.state == .queued)
       for _ in 0..<4 { try await expire() }
       #expect(try await store.state(id) == .queued)
       try await expire()
@@ -186,7 +186,7 @@ import Testing
       #expect(job.attempts.map(\.outcome) == [.cancelled])
       #expect(try await store.state(dependent) == .queued)
       for word in [LeaseReport.Word.complete(nil), .extend(.seconds(9)), .fail(error: nil, retry: true, random: 0)] {
-        let verdict = await store.says(id, lease.token, word, at: .start + 1)
+        let verdict = await store.says(id, lease.lease, word, at: .start + 1)
         #expect(verdict?.code == .cancelled && verdict?.ok == false && verdict?.state == .cancelled)
       }
       #expect(try await store.leases().isEmpty)
@@ -206,7 +206,7 @@ import Testing
         ids.map { Leftover(id: $0, attempt: 1, queue: "default", startedAt: Moment.start.wall, process: nil) },
         at: .start + 1)
       #expect(try await store.leases().map(\.id) == ids)
-      #expect(await store.says(ids[0], leases[0].token, .complete(nil), at: .start + 50)?.ok == true)
+      #expect(await store.says(ids[0], leases[0].lease, .complete(nil), at: .start + 50)?.ok == true)
       await store.close()
       store = try await engine.open(directory, "boot 2")
       // Boot time has begun anew.
@@ -214,7 +214,7 @@ import Testing
       #expect(
         try await store.expireLeases(at: early, limit: 9)
           == ExpiryReport(expired: [], nextWall: (Moment.start + 60).wall, nextBoot: nil))
-      #expect(await store.says(ids[1], leases[1].token, .extend(.seconds(10)), at: early)?.ok == true)
+      #expect(await store.says(ids[1], leases[1].lease, .extend(.seconds(10)), at: early)?.ok == true)
       let later = Moment(wall: early.wall, boot: 5 + 10_000)
       #expect(try await store.expireLeases(at: later, limit: 9).expired.map(\.id) == [ids[1]])
       await store.close()
@@ -233,10 +233,10 @@ import Testing
       let lease = try await store.lease(at: .start + 1)
       try await store.giveBack(lease, at: .start + 2)
       #expect(try await store.found(id) == untouched)
-      #expect(await store.says(id, lease[0].token, .complete(nil))?.code == .stale)
+      #expect(await store.says(id, lease[0].lease, .complete(nil))?.code == .stale)
       // The second attempt, with the first still there; and one that has ended meanwhile.
       let first = try #require(try await store.lease(at: .start + 3).first)
-      _ = await store.says(id, first.token, .fail(error: nil, retry: true, random: 0), at: .start + 4)
+      _ = await store.says(id, first.lease, .fail(error: nil, retry: true, random: 0), at: .start + 4)
       let failed = try await store.found(id)
       let second = try await store.lease(at: .start + 5)
       try await store.giveBack(second + [first], at: .start + 6)
@@ -252,10 +252,10 @@ import Testing
       let leases = try await store.lease("default", 2)
       let settled = try await store.settle(
         [
-          .init(id: ids[0], token: leases[1].token, word: .complete(nil)),
-          .init(id: ids[1], token: leases[1].token, word: .complete(nil)),
-          .init(id: ids[1], token: leases[1].token, word: .complete(nil)),
-          .init(id: ids[0], token: leases[0].token, word: .complete(nil)),
+          .init(id: ids[0], token: leases[1].lease, word: .complete(nil)),
+          .init(id: ids[1], token: leases[1].lease, word: .complete(nil)),
+          .init(id: ids[1], token: leases[1].lease, word: .complete(nil)),
+          .init(id: ids[0], token: leases[0].lease, word: .complete(nil)),
         ], at: .start)
       #expect(settled.map(\.verdict.ok) == [false, true, true, true])
       #expect(settled.map(\.ended) == [nil, 1, nil, 1])
@@ -298,12 +298,11 @@ extension JobSpec {
 }
 
 extension JobStore {
-  func lease(_ queue: String = "default", _ limit: Int = 1, at moment: Moment = .start) async throws -> [LeasedAttempt]
-  {
+  func lease(_ queue: String = "default", _ limit: Int = 1, at moment: Moment = .start) async throws -> [LeasedJob] {
     try await lease(LeaseTerms(queue: queue, worker: "w", limit: limit, span: .seconds(60)), at: moment)
   }
 
-  func lease(_ terms: LeaseTerms, at moment: Moment) async throws -> [LeasedAttempt] {
+  func lease(_ terms: LeaseTerms, at moment: Moment) async throws -> [LeasedJob] {
     try await lease(terms, room: QueueRoom(QueueLimits()), at: moment).leases
   }
 

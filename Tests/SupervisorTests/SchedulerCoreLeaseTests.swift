@@ -477,6 +477,16 @@ extension SchedulerCore {
   }
 }
 
+extension SchedulerCore.LeaseEvent {
+  fileprivate static func ended(_ id: JobID, attempt: Int) -> Self {
+    .settled([SettledLease(verdict: LeaseVerdict(id: id, state: .succeeded), ended: attempt)])
+  }
+
+  fileprivate static func due(_ time: Int64) -> Self {
+    .settled([SettledLease(verdict: LeaseVerdict(id: JobID(1), state: .running), due: time)])
+  }
+}
+
 extension [SchedulerCore.Action] {
   /// Who is sent to look, and for how many.
   fileprivate var looks: [Look] {
