@@ -3,10 +3,11 @@ import NIOCore
 
 /// Whether the event loop sleeps while the store answers its one request. To be woken, on a processor that has been
 /// halted meanwhile, takes longer than to look a few times whether the answer is there: where the last one came soon, the
-/// loop looks on for a moment before it sleeps, and lets everyone else run who can. See decision 0016 for what was measured.
+/// loop sleeps for most of the time that one took, looks on for a moment before it sleeps again, and lets everyone else run who
+/// can. See decision 0016 for what was measured.
 ///
 /// Only for a request that is alone, of a connection that asked last time too: those that are under way together share a
-/// wake-up as they share a commit. Meanwhile the loop reads no socket: another client that comes just then waits for a
+/// wake-up as they share a commit. While it looks on the loop reads no socket: another client that comes just then waits for a
 /// moment, once, since the next request is of another connection than the last. Used on its loop only.
 final class LoopPace {
   static let longest = TimeAmount.microseconds(1000)
@@ -18,6 +19,9 @@ final class LoopPace {
   private var underWay = 0
   private var isClose = false
   private var began: NIODeadline
+  /// How long nobody looks: the answer is not there yet.
+  private var rest = TimeAmount.zero
+  /// Whether it looks on, or will when it has rested.
   private(set) var isLooking = false
   /// Whose the last request was.
   private var last: ObjectIdentifier?
@@ -46,17 +50,24 @@ final class LoopPace {
 
   func requestEnded() {
     underWay -= 1
-    if underWay == 0 { isClose = hasCompany && now() - began < Self.longest }
+    guard underWay == 0 else { return }
+    let took = now() - began
+    isClose = hasCompany && took < Self.longest
+    rest = .nanoseconds(took.nanoseconds * 3 / 5)
   }
 
   private func lookOn() {
-    guard underWay == 1, now() - began < Self.longest else {
+    guard underWay == 1, case let passed = now() - began, passed < Self.longest else {
       isLooking = false
+      return
+    }
+    let bound = NIOLoopBound(self, eventLoop: loop)
+    guard passed >= rest else {
+      loop.scheduleTask(in: rest - passed) { bound.value.lookOn() }
       return
     }
     sched_yield()
     // Behind what other threads have handed the loop meanwhile.
-    let bound = NIOLoopBound(self, eventLoop: loop)
     loop.execute { bound.value.lookOn() }
   }
 }

@@ -41,6 +41,22 @@ import Testing
     #expect(!pace.isLooking, "the last one took long")
   }
 
+  @Test("It sleeps for three fifths of what the last answer took before it looks")
+  func rest() {
+    let pace = pace()
+    pace.requestBegan(by: client)
+    clock.time = clock.time + .microseconds(490)
+    pace.requestEnded()
+    pace.requestBegan(by: client)
+    let before = clock.looks
+    loop.run()
+    #expect(pace.isLooking && clock.looks == before, "asleep")
+    let passed = TimeAmount.microseconds(290)
+    clock.time = clock.time + passed
+    loop.advanceTime(by: passed)
+    #expect(!pace.isLooking && 65...71 ~= clock.looks - before, "from 0.3 ms on, to 1 ms")
+  }
+
   @Test("It sleeps where several are under way, and once the answer is out")
   func company() {
     let pace = pace()
@@ -57,7 +73,7 @@ import Testing
     #expect(pace.isLooking)
     pace.requestEnded()
     let after = clock.looks
-    loop.run()
+    loop.advanceTime(by: .milliseconds(1))
     #expect(!pace.isLooking && clock.looks == after)
   }
 
