@@ -115,8 +115,8 @@ static int log_check_reserved_lock(sqlite3_file *base, int *result) {
 
 /// Makes the file at least so long, with zeros. What is there stays.
 ///
-/// In whole pieces of 64 KiB: the kernel takes each into its page cache as one (a large folio), where it can, and whatever is
-/// written over it later, and synced, is a few pieces for it instead of many pages.
+/// In pieces that end on multiples of 64 KiB: the kernel takes each into its page cache as one folio, where it can. Whatever is
+/// written over it later is written, and synced, as a few folios instead of many pages.
 static int lengthen(sqlite3_file *real, sqlite3_int64 size) {
   static const char zeros[64 << 10];
   sqlite3_int64 end = 0;

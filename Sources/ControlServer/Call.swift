@@ -23,6 +23,12 @@ struct Call: Sendable {
   let headers: HTTPHeaders
   let body: Body
 
+  /// Whether the body is so large that to read it takes more than a moment: it may hold hundreds of thousands of values.
+  var isLarge: Bool {
+    guard case .whole(let buffer) = body else { return false }
+    return buffer.readableBytes > 64 << 10
+  }
+
   /// As whom the reply is read: environment values are for the submitter and root.
   var viewer: UInt32? { peer.uid }
 

@@ -18,7 +18,13 @@ extension Connection {
     let comesWhole = if case .answering(let exchange) = state { exchange.feed == nil } else { false }
     run(isPaced: route.kind == .short && comesWhole) { connection in
       let reply: Reply
-      do throws(Problem) { reply = try await route.answer(call) } catch { reply = .problem(error) }
+      do throws(Problem) {
+        reply =
+          call.isLarge
+          ? try await offLoop { () throws(Problem) in try await route.answer(call) } : try await route.answer(call)
+      } catch {
+        reply = .problem(error)
+      }
       await connection.comeBack()
       await connection.send(reply)
     }

@@ -44,6 +44,8 @@ func offLoop<Value: Sendable, Failure: Error>(
 ) async throws(Failure) -> Value {
   // `withTaskExecutorPreference` rethrows untyped; the result carries the type across.
   let result: Result<Value, Failure> = await withTaskExecutorPreference(globalConcurrentExecutor) {
+    // The preference alone moves nothing: until it is next scheduled the task goes on where it is.
+    await Task.yield()
     do throws(Failure) { return .success(try await work()) } catch { return .failure(error) }
   }
   return try result.get()

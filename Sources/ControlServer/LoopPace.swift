@@ -3,8 +3,8 @@ import NIOCore
 
 /// Whether the event loop sleeps while the store answers its one request. To be woken, on a processor that has been
 /// halted meanwhile, takes longer than to look a few times whether the answer is there: where the last one came soon, the
-/// loop sleeps for most of the time that one took, looks on for a moment before it sleeps again, and lets everyone else run who
-/// can. See decision 0016 for what was measured.
+/// loop rests for most of the time that one took, and then looks on until the answer is there, or 1 ms has passed since the
+/// request. While it looks it lets everyone else run who can. See decision 0016 for what was measured.
 ///
 /// Only for a request that is alone, of a connection that asked last time too: those that are under way together share a
 /// wake-up as they share a commit. While it looks on the loop reads no socket: another client that comes just then waits for a
@@ -19,8 +19,11 @@ final class LoopPace {
   private var underWay = 0
   private var isClose = false
   private var began: NIODeadline
-  /// How long nobody looks: the answer is not there yet.
-  private var rest = TimeAmount.zero
+  /// How long the last two answers took. They may have been to requests of different kinds: the shorter says when the next may
+  /// be there.
+  private var took = (last: TimeAmount.zero, before: TimeAmount.zero)
+  /// Whether the one request under way may be looked on for.
+  private var isWorthIt = false
   /// Whether it looks on, or will when it has rested.
   private(set) var isLooking = false
   /// Whose the last request was.
@@ -43,7 +46,8 @@ final class LoopPace {
     last = connection
     guard underWay == 1 else { return }
     began = now()
-    guard isClose, isTheSame, !isLooking else { return }
+    isWorthIt = isClose && isTheSame
+    guard isWorthIt, !isLooking else { return }
     isLooking = true
     lookOn()
   }
@@ -51,13 +55,17 @@ final class LoopPace {
   func requestEnded() {
     underWay -= 1
     guard underWay == 0 else { return }
-    let took = now() - began
-    isClose = hasCompany && took < Self.longest
-    rest = .nanoseconds(took.nanoseconds * 3 / 5)
+    took = (last: now() - began, before: took.last)
+    isClose = hasCompany && took.last < Self.longest
   }
 
+  /// For so long after a request nobody looks. Whoever looks from the start uses up a quota of processor time that the disk's
+  /// own answer needs; whoever rests for longer than this is late.
+  private var rest: TimeAmount { .nanoseconds(min(took.last, took.before).nanoseconds * 3 / 5) }
+
   private func lookOn() {
-    guard underWay == 1, case let passed = now() - began, passed < Self.longest else {
+    // The timer may have been set for the request before.
+    guard underWay == 1, isWorthIt, case let passed = now() - began, passed < Self.longest else {
       isLooking = false
       return
     }

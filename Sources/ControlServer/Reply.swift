@@ -3,13 +3,13 @@ import NIOCore
 import NIOHTTP1
 
 /// What a route answers.
-enum Reply {
+enum Reply: Sendable {
   /// A whole document: sent with its length.
   case document(status: HTTPResponseStatus, contentType: String, body: ByteBuffer, headers: [(String, String)] = [])
   case noContent
   /// A body that comes in pieces. `write` runs once the head is out; it ends with the body, or throws where the body
   /// must be cut off. `length` where it is known, in bytes: then `write` writes as many.
-  case stream(contentType: String, length: Int64? = nil, write: (ReplyStream) async throws -> Void)
+  case stream(contentType: String, length: Int64? = nil, write: @Sendable (ReplyStream) async throws -> Void)
 
   static func json(
     _ value: some Encodable & Sendable, status: HTTPResponseStatus = .ok, headers: [(String, String)] = []

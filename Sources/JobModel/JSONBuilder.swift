@@ -67,6 +67,7 @@ package protocol JSONWritable {
 
   /// Writes one byte for which there is room.
   @inline(__always) private mutating func append(_ byte: UInt8) {
+    assert(count < capacity)
     unsafe memory.storeBytes(of: byte, toByteOffset: count, as: UInt8.self)
     count += 1
   }

@@ -23,7 +23,7 @@ package struct Timestamp: Hashable, Comparable, Sendable, Codable, CustomStringC
     return String(decoding: text, as: UTF8.self)
   }
 
-  /// In bytes.
+  /// In bytes, of any time: `JSONBuilder` makes room for so many before they are written.
   static let rfc3339Length = 24
 
   /// The same, byte by byte. Inlined: most of what it costs else are the calls.
@@ -47,7 +47,7 @@ package struct Timestamp: Hashable, Comparable, Sendable, Codable, CustomStringC
   }
 
   /// Reads RFC 3339 section 5.6 (`2026-11-24T08:14:40Z`, any fraction, any offset, a space or lower case for the T).
-  /// A leap second reads as the second before it. Nil for anything else, dates that do not exist included.
+  /// A leap second reads as the second before it. Nil for anything else, dates that do not exist included, and those that in UTC are in no year from 1 to 9999.
   package init?(rfc3339 text: some StringProtocol) {
     var bytes = Array(text.utf8)[...]
     func number(_ digits: Int) -> Int? {
@@ -88,8 +88,16 @@ package struct Timestamp: Hashable, Comparable, Sendable, Codable, CustomStringC
     else { return nil }
     let civil = CivilTime(
       year: year, month: month, day: day, hour: hour, minute: minute, second: min(second, 59), millisecond: millisecond)
-    self = civil.timestamp + TimeSpan(milliseconds: Int64(-offsetMinutes) * 60_000)
+    let time = civil.timestamp + TimeSpan(milliseconds: Int64(-offsetMinutes) * 60_000)
+    // In UTC it may lie in a year that cannot be written.
+    guard Self.firstWritable <= time, time <= Self.lastWritable else { return nil }
+    self = time
   }
+
+  private static let firstWritable = CivilTime(year: 1, month: 1, day: 1).timestamp
+  private static let lastWritable = CivilTime(
+    year: 9999, month: 12, day: 31, hour: 23, minute: 59, second: 59, millisecond: 999
+  ).timestamp
 
   package init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()

@@ -28,7 +28,7 @@ package protocol LeaseStore: Sendable {
 
 /// What was found for a worker.
 package struct GrantedLeases: Sendable, Hashable {
-  /// `env` unmasked.
+  /// `env` unmasked: whoever tells a worker of them masks it (`LeaseGrant.mask`).
   package var leases: [LeasedJob]
   /// See `ClaimReport.nextStart`.
   package var nextStart: Int64?

@@ -34,7 +34,7 @@ package struct ServiceCounters: Sendable {
   }
 
   private mutating func note(_ change: JobChange) {
-    // Most often it is a queue that is known.
+    // Most often it is a queue that is known; nil where it is not.
     guard queues[change.queue]?.note(change) == nil else { return }
     queues[queues.count < Self.mostQueues ? change.queue : Self.others, default: Queue()].note(change)
   }

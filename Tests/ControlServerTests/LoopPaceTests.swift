@@ -41,20 +41,42 @@ import Testing
     #expect(!pace.isLooking, "the last one took long")
   }
 
-  @Test("It sleeps for three fifths of what the last answer took before it looks")
+  /// One request, answered after so long.
+  private func ask(_ pace: LoopPace, by asks: ObjectIdentifier, took: Int64) {
+    pace.requestBegan(by: asks)
+    clock.time = clock.time + .microseconds(took - 10)
+    pace.requestEnded()
+  }
+
+  @Test("It rests for three fifths of the shorter of the last two answers' times before it looks")
   func rest() {
     let pace = pace()
-    pace.requestBegan(by: client)
-    clock.time = clock.time + .microseconds(490)
-    pace.requestEnded()
+    ask(pace, by: client, took: 900)
+    ask(pace, by: client, took: 500)
+    loop.run()
     pace.requestBegan(by: client)
     let before = clock.looks
     loop.run()
     #expect(pace.isLooking && clock.looks == before, "asleep")
-    let passed = TimeAmount.microseconds(290)
+    let passed = TimeAmount.microseconds(300)
     clock.time = clock.time + passed
     loop.advanceTime(by: passed)
+    loop.run()
     #expect(!pace.isLooking && 65...71 ~= clock.looks - before, "from 0.3 ms on, to 1 ms")
+  }
+
+  @Test("What rested for one client's request does not look on for another's")
+  func restedForAnother() {
+    let pace = pace()
+    ask(pace, by: client, took: 500)
+    ask(pace, by: client, took: 500)
+    pace.requestBegan(by: client)
+    #expect(pace.isLooking, "rests")
+    pace.requestEnded()
+    pace.requestBegan(by: other)
+    let before = clock.looks
+    loop.advanceTime(by: .milliseconds(1))
+    #expect(!pace.isLooking && clock.looks == before)
   }
 
   @Test("It sleeps where several are under way, and once the answer is out")

@@ -205,6 +205,19 @@ struct HostileTests {
     }
   }
 
+  @Test("a body of hundreds of thousands of values is read, and answered, where it holds up nobody")
+  func largeBody() async throws {
+    try await TestDaemon.run { daemon in
+      let words = Array(repeating: #""a\n""#, count: 200_000).joined(separator: ",")
+      let (before, loopBefore) = (try processorTime(daemon), try loopTime(daemon))
+      _ = try await daemon.payload("[\(words)]", queue: "large")
+      let (all, loop) = (try processorTime(daemon) - before, try loopTime(daemon) - loopBefore)
+      #expect(loop < all / 2, "the event loop computed for \(loop) s of \(all)")
+      let leased = try await daemon.lease("large")
+      #expect((leased.first?["payload"] as? [String])?.count == 200_000)
+    }
+  }
+
   // MARK: Tools
 
   /// Runs short jobs, one after the other, until a job has ended: how many.
@@ -223,6 +236,19 @@ struct HostileTests {
     let stat = try String(contentsOfFile: "/proc/\(daemon.child.pid)/stat", encoding: .utf8)
     let fields = stat.split(separator: " ")
     return (Double(fields[13])! + Double(fields[14])!) / Double(sysconf(Int32(_SC_CLK_TCK)))
+  }
+
+  /// In seconds, of its event loop.
+  private func loopTime(_ daemon: TestDaemon) throws -> Double {
+    let tasks = "/proc/\(daemon.child.pid)/task"
+    for task in try FileManager.default.contentsOfDirectory(atPath: tasks) {
+      let stat = try String(contentsOfFile: "\(tasks)/\(task)/stat", encoding: .utf8)
+      guard stat.contains("(NIO-ELT") else { continue }
+      // Behind the name, which holds no parenthesis.
+      let fields = stat.split(separator: ")")[1].split(separator: " ")
+      return (Double(fields[11])! + Double(fields[12])!) / Double(sysconf(Int32(_SC_CLK_TCK)))
+    }
+    throw TestFault("no event loop")
   }
 
   private func pss(_ daemon: TestDaemon) throws -> Int {

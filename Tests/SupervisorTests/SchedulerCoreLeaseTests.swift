@@ -43,6 +43,32 @@ struct SchedulerCoreLeaseTests {
     #expect(core.ask(2).looks == [.look(ticket: 2, 1)])
   }
 
+  @Test("what one request says of several leases is one event: whoever waits looks once, for all the room")
+  func severalAtOnce() {
+    var core = SchedulerCore(workers: 1, queueLimits: ["q": QueueLimits(concurrency: 3)])
+    _ = core.ask(1, limit: 3)
+    _ = core.looked(1, [6, 7, 8])
+    #expect(core.ask(2, limit: 3).looks.isEmpty, "the queue is full")
+    let refused = SettledLease(verdict: LeaseVerdict(id: JobID(9), state: nil, refused: .notFound, "no such job"))
+    let ends = [6, 7].map { SettledLease(verdict: LeaseVerdict(id: JobID($0), state: .succeeded), ended: 1) }
+    let extended = SettledLease(verdict: LeaseVerdict(id: JobID(8), state: .running), due: 500)
+    let actions = core.handle(.lease(.settled([refused, ends[0], extended, ends[1]])))
+    #expect(actions.looks == [.look(ticket: 2, 2)])
+    #expect(actions.contains(.arm(wall: nil, boot: 500)))
+    #expect(core.running.keys.sorted() == [JobID(8)])
+  }
+
+  @Test("leases that are given back make room at once")
+  func givenBack() {
+    var core = SchedulerCore(workers: 1, queueLimits: ["q": QueueLimits(concurrency: 2)])
+    _ = core.ask(1, limit: 2)
+    _ = core.looked(1, [6, 7])
+    _ = core.ask(2, limit: 2)
+    let leases = [6, 7].map { HeldLease(id: JobID($0), attempt: 1, queue: "q") }
+    #expect(core.handle(.lease(.givenBack(leases))).looks == [.look(ticket: 2, 2)])
+    #expect(core.running.isEmpty)
+  }
+
   @Test("a job that comes while the store is being looked at is looked for again, not waited for")
   func news() {
     var core = SchedulerCore(workers: 1)
