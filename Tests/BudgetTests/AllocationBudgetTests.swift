@@ -29,7 +29,7 @@ struct AllocationBudgetTests {
   private func hold(_ found: Int64, to budget: Int64, _ path: String) {
     #expect(found <= budget, "\(path): \(found) allocations")
     // Twice under it, it holds nothing any more.
-    #expect(allocation_count() == 0 || found > budget / 2, "\(path): \(found) allocations; lower the budget")
+    #expect(allocation_count() == 0 || found * 2 >= budget, "\(path): \(found) allocations; lower the budget")
   }
 
   @Test("a line of NDJSON is decoded and checked")
@@ -53,7 +53,8 @@ struct AllocationBudgetTests {
       var json = JSONBuilder()
       job.write(to: &json)
     }
-    hold(found, to: 1, "write")
+    // The text's own memory comes from posix_memalign(3), which is not counted.
+    hold(found, to: 0, "write")
   }
 
   @Test("a job is put into the store and committed")
